@@ -1,0 +1,87 @@
+"""Where iTop is lenient and itopd is strict: one frozen object, chosen once at the edge.
+
+Code asks ``rules.missing_cell``, never "are we compatible?". Only what the specs mark as a mere difference of default
+stands here; crashes, data loss and holes of iTop are never imitated (``spec/params.md`` §7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Every choice that ``compat`` decides; each names its source."""
+
+    name: Literal["itopd", "itop"]
+    zero_exit_on_error: bool
+    """Exit codes of commands are iTop's instead of the common list (``params.md`` §7)."""
+    unknown_parameter: Literal["refuse", "warn"]
+    """A parameter nobody declared (``params.md`` §6)."""
+    refused_value: Literal["refuse", "default"]
+    """A value that a parameter's filter refuses (``params.md`` §2)."""
+    equal_sign_key: Literal["first", "greedy"]
+    """The key of a parameters-file line whose text before the first blank holds ``=`` (``params.md`` §1)."""
+    missing_cell: Literal["issue", "reset"]
+    """A CSV row with fewer or more cells than the header (``import.md`` §6.1)."""
+    bad_number: Literal["issue", "lenient"]
+    """``abc`` or ``12.9`` for an integer, ``1,5`` for a decimal (``import.md`` §6.4, §10)."""
+    bad_date: Literal["issue", "lenient"]
+    """Digits alone as Unix time, impossible days (``import.md`` §6.4, §10)."""
+    bad_byte: Literal["refuse", "drop"]
+    """A byte that the charset cannot decode (``import.md`` §3)."""
+    default_charset: Literal["UTF-8", "ISO-8859-1"]
+    """Charset of CSV input when neither a parameter nor the setting names one (``import.md`` §3)."""
+    duplicate_column: Literal["refuse", "last"]
+    """A column given twice in a CSV header (``import.md`` §4.2)."""
+    id_columns: bool
+    """``id`` and ``key->id`` are columns of an import (``import.md`` §4.2)."""
+    failed_rows_first: bool
+    """Rows that failed at the date step come first in the report (``import.md`` §9.2)."""
+    default_retries: int
+    """Attempts after the first for a mail when ``async_task_retries`` is not set (``email.md`` §10)."""
+    strict_rights: bool
+    """Joined classes and external fields follow the reader's rights too (``oql.md`` §10)."""
+
+
+ITOPD = Rules(
+    name="itopd",
+    zero_exit_on_error=False,
+    unknown_parameter="refuse",
+    refused_value="refuse",
+    equal_sign_key="first",
+    missing_cell="issue",
+    bad_number="issue",
+    bad_date="issue",
+    bad_byte="refuse",
+    default_charset="UTF-8",
+    duplicate_column="refuse",
+    id_columns=True,
+    failed_rows_first=False,
+    default_retries=5,
+    strict_rights=True,
+)
+
+ITOP = Rules(
+    name="itop",
+    zero_exit_on_error=True,
+    unknown_parameter="warn",
+    refused_value="default",
+    equal_sign_key="greedy",
+    missing_cell="reset",
+    bad_number="lenient",
+    bad_date="lenient",
+    bad_byte="drop",
+    default_charset="ISO-8859-1",
+    duplicate_column="last",
+    id_columns=False,
+    failed_rows_first=True,
+    default_retries=0,
+    strict_rights=False,
+)
+
+
+def rules_for(compat: str) -> Rules:
+    """Return the rules that the ``compat`` setting names (``itopd`` or ``itop``); ``KeyError`` for another word."""
+    return {"itopd": ITOPD, "itop": ITOP}[compat]
