@@ -1,0 +1,27 @@
+"""Writing objects as iTop does, in bulk (``spec/objects.md``).
+
+``Writer.write(connection, intents, change)`` leaves the rows and the history that writing the intents one by one, in
+order, would leave. The caller owns the transaction: what it rolls back never happened.
+"""
+
+from itopd.writing.intents import Change, ChangedValue, Create, Intent, Issue, Outcome, Pending, Update
+from itopd.writing.protocols import Behaviour, Draft, Guard, Hooks, Present, Reaction, Veto, Written
+
+__all__ = [
+    "Behaviour",
+    "Change",
+    "ChangedValue",
+    "Create",
+    "Draft",
+    "Guard",
+    "Hooks",
+    "Intent",
+    "Issue",
+    "Outcome",
+    "Pending",
+    "Present",
+    "Reaction",
+    "Update",
+    "Veto",
+    "Written",
+]

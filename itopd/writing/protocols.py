@@ -1,0 +1,137 @@
+"""The three ways others take part in a write: a guard vetoes, a behaviour adds a class's own rules, a reaction follows.
+
+All three look at a whole chunk with a few statements first (``prepare``) and then judge object by object in memory,
+because each intent must see what the ones before it did. Nothing they do per object may query the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from itopd.datamodel.model import Class
+from itopd.writing.intents import Change, Intent, Issue
+
+
+class Draft(Protocol):
+    """One object as the intent at hand would leave it. Reading it never queries."""
+
+    @property
+    def cls(self) -> Class:
+        """Its final class."""
+        ...
+
+    @property
+    def id(self) -> int:
+        """Its id; the one a creation will get."""
+        ...
+
+    @property
+    def new(self) -> bool:
+        """Whether it is being created."""
+        ...
+
+    @property
+    def now(self) -> str:
+        """The instant of the write, as stored."""
+        ...
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What the caller asked to set, keys resolved to ids."""
+        ...
+
+    def value(self, code: str) -> Any:  # noqa: ANN401 - attribute values are of many types
+        """Return the value an attribute would have."""
+        ...
+
+    def before(self, code: str) -> Any:  # noqa: ANN401
+        """Return the value it had; the default for a creation."""
+        ...
+
+    def changed(self, code: str) -> bool:
+        """Return whether the write would change it; at creation whether it differs from the default."""
+        ...
+
+    def set(self, code: str, value: object) -> None:
+        """Set an attribute (only while values are computed)."""
+        ...
+
+
+class Present(Protocol):
+    """What a chunk's objects are at the moment, as far as the chunk has touched or loaded them."""
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The write's transaction; for ``prepare`` only."""
+        ...
+
+    def touched(self, cls: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
+        """Yield id and values of the objects of a class (and subclasses) that this chunk has written so far."""
+        ...
+
+
+Veto = Callable[[Draft], Sequence[Issue]]
+
+
+class Guard(Protocol):
+    """May refuse a write of any class (``spec/objects.md`` §5.3)."""
+
+    def prepare(self, present: Present, intents: Sequence[Intent]) -> Veto:
+        """Look up in bulk what judging this chunk takes; return the judge."""
+        ...
+
+
+class Hooks:
+    """What one behaviour does for the objects of one chunk; override what is needed."""
+
+    def compute(self, draft: Draft) -> None:
+        """Set values before the checks (``spec/objects.md`` §5, steps 1 and 2)."""
+
+    def check(self, draft: Draft) -> Sequence[Issue]:
+        """Return reasons to refuse."""
+        _ = draft
+        return ()
+
+    def follow(self, draft: Draft) -> Sequence[Intent]:
+        """Return the writes that this one brings about; they are done next, before the caller's next intent."""
+        _ = draft
+        return ()
+
+
+class Behaviour(Protocol):
+    """A class's own rules (``spec/objects.md`` §9)."""
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Classes it is about; subclasses are included."""
+        ...
+
+    def prepare(self, present: Present, intents: Sequence[Intent]) -> Hooks:
+        """Look up in bulk what the chunk's intents on these classes take."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One write that took place, as reactions see it."""
+
+    cls: str
+    """Final class."""
+    id: int
+    created: bool
+    old: Mapping[str, Any]
+    """Changed attributes of an update: what they were."""
+    values: Mapping[str, Any]
+    """What the object is now, as far as loaded."""
+
+
+class Reaction(Protocol):
+    """What follows a write in the same transaction (``spec/objects.md`` §8.5); if it fails, it alone is undone."""
+
+    def react(self, connection: sa.Connection, written: Sequence[Written], change: Change) -> None:
+        """Do what follows these writes; called once per chunk, after its rows are written."""
+        ...
