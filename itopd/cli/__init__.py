@@ -1,5 +1,83 @@
-"""The command line: one edge of three."""
+"""The command line: one edge of three. Commands are imported when they are called, so that starting stays quick."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from itopd import __version__
+from itopd.errors import ItopdError
+
+COMMANDS = {
+    "check": ("itopd.cli.setup", "look at settings, databases, model and jobs; say what to do where something is wrong"),
+    "config": ("itopd.cli.config", "the settings in force, and where each comes from"),
+    "demo": ("itopd.cli.demo", "show the main job on a database of its own"),
+    "export": ("itopd.cli.services", "write what an OQL query selects as a file"),
+    "import": ("itopd.cli.services", "create and update objects from a CSV file"),
+    "init": ("itopd.cli.setup", "create the tables and an administrator in an empty database"),
+    "job": ("itopd.cli.jobs", "list the jobs, run one now"),
+    "mail": ("itopd.cli.mail", "the queue of e-mails"),
+    "query": ("itopd.cli.query", "print what an OQL query selects"),
+    "run": ("itopd.cli.heartbeat", "the daemon: every task and job at its time"),
+    "status": ("itopd.cli.heartbeat", "tasks, jobs and what ran last"),
+    "tick": ("itopd.cli.heartbeat", "everything that is due, once"),
+}
 
 
-def main() -> None:
-    """Run the command line."""
+class Commands(click.Group):
+    """The commands by name; ``-`` and ``_`` mean the same in a name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in alphabetical order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the module of a command and return it."""
+        name = cmd_name.replace("-", "_")
+        if name not in COMMANDS:
+            return None
+        command = getattr(import_module(COMMANDS[name][0]), f"{name}_command")
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{name} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the list of commands without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, "--version", prog_name="itopd", message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    "config",
+    metavar="FILE[,FILE...]",
+    envvar="ITOPD_CONFIG",
+    help="The settings: parameters files, later ones over earlier ones.  [default: ./itopd.params, /etc/itopd/itopd.params]",
+)
+@click.pass_context
+def root(ctx: click.Context, config: str | None) -> None:
+    """The batch half of iTop: heartbeat, e-mail queue, CSV import and export."""
+    ctx.obj = config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with a code of ``itopd.errors``."""
+    try:
+        code = root.main(args=arguments, prog_name="itopd", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 64
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("itopd: interrupted", err=True)
+        code = 130
+    except ItopdError as error:
+        click.echo(f"itopd: {error.message}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away: nothing to tell it
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,131 @@
+"""CSV as export-v2 writes it (``spec/export.md`` §3.1, §4): LF, quoted texts, bare numbers.
+
+Where iTop's own rules give an unreadable file (bare URLs holding the separator, characters replaced after quoting),
+cells are made readable first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from itopd.exports.columns import Column, Row
+from itopd.exports.formats.options import Options
+from itopd.exports.formats.texts import log_text, overrun_text, plain_text
+from itopd.exports.kinds import Kind
+from itopd.exports.transliterate import codec_of, is_universal, transliterator
+
+MASK = "*****"
+
+Cell: TypeAlias = Callable[[Row], str]
+Quote: TypeAlias = Callable[[str], str]
+
+
+def write(columns: Sequence[Column], chunks: Iterable[Sequence[Row]], options: Options) -> Iterator[bytes]:
+    """Yield the header line, then the lines of each chunk."""
+    codec = codec_of(options.charset)
+    quote, separator = _quoting(options), options.separator
+    cells = [_cell(column, options, quote) for column in columns]
+    header = separator.join([quote(column.header) for column in columns]) + "\n"
+    mark = "\N{ZERO WIDTH NO-BREAK SPACE}" if options.byte_order_mark and is_universal(codec) else ""
+    yield (mark + header).encode(codec.name, "replace")
+    for chunk in chunks:
+        lines = [separator.join([cell(row) for cell in cells]) for row in chunk]
+        lines.append("")
+        yield "\n".join(lines).encode(codec.name, "replace")
+
+
+def _quoting(options: Options) -> Quote:
+    """Return the function that makes a quoted cell of a text."""
+    qualifier = options.qualifier
+    doubled = qualifier * 2
+    codec = codec_of(options.charset)
+    replace = None if is_universal(codec) else transliterator(codec)
+    guard = options.guard_formulas
+
+    def quote(text: str) -> str:
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        if replace is not None:
+            text = replace(text)
+        if guard and text[:1] in _FORMULA_STARTS:
+            text = "'" + text
+        if not qualifier:
+            return text
+        if qualifier in text:
+            text = text.replace(qualifier, doubled)
+        return qualifier + text + qualifier
+
+    return quote
+
+
+_FORMULA_STARTS = frozenset("=+-@\t\r")
+
+
+def _cell(column: Column, options: Options, quote: Quote) -> Cell:
+    read, absent = column.read, column.absent
+    show = _show(column, options, quote)
+    empty = quote("") if column.kind in _QUOTED_WHEN_EMPTY else ""
+
+    def cell(row: Row) -> str:
+        value = read(row)
+        if value is None or value == "":
+            return "" if absent(row) else empty
+        return show(value)
+
+    if column.kind is Kind.DOCUMENT:
+        return lambda row: _document(row, column, options, quote)
+    if column.kind is Kind.KEY and len(column.field.path) > 1:
+        # the key of an object that is not there is no 0 but nothing
+        return lambda row: "" if (value := read(row)) is None else str(value)
+    return cell
+
+
+_QUOTED_WHEN_EMPTY = frozenset(
+    {Kind.TEXT, Kind.MARKUP, Kind.ENUM, Kind.CLASS, Kind.SET, Kind.LOG, Kind.DEADLINE, Kind.SECRET, Kind.LINKS}
+)
+
+
+def _show(column: Column, options: Options, quote: Quote) -> Callable[[Any], str]:
+    """Return what makes a cell of a value that is neither null nor empty."""
+    match column.kind:
+        case Kind.TEXT:
+            return quote
+        case Kind.MARKUP:
+            return quote if options.formatted_text else lambda value: quote(plain_text(value))
+        case Kind.ENUM | Kind.CLASS:
+            quoted = {code: quote(label) for code, label in column.labels.items()} if options.localize else {}
+            return lambda code: quoted.get(code) or quote(code)
+        case Kind.BOOLEAN:
+            yes, no = (options.words.yes, options.words.no) if options.localize else ("yes", "no")
+            return lambda value: yes if value else no
+        case Kind.PASSED:
+            return lambda value: quote("yes" if value else "no")
+        case Kind.DATE:
+            return lambda value: quote(options.format_date(value))
+        case Kind.DATETIME | Kind.DEADLINE:
+            return lambda value: quote(options.format_datetime(value))
+        case Kind.OVERRUN:
+            return lambda value: quote(overrun_text(value))
+        case Kind.SET:
+            labels = column.labels if options.localize else {}
+            return lambda codes: quote("|".join([labels.get(code, code) for code in codes]))
+        case Kind.LOG:
+            return lambda log: quote(log.text if options.formatted_text else log_text(log))
+        case Kind.PROPERTIES:
+            return lambda value: quote(",".join([f"{key}={item}" for key, item in value.items()]))
+        case Kind.SECRET:
+            return lambda _value: quote(MASK)
+        case Kind.EMPTY:
+            return lambda _value: ""
+        case _:
+            return str
+
+
+def _document(row: Row, column: Column, options: Options, quote: Quote) -> str:
+    """Return the URL of a document, quoted only when it would break the row."""
+    document = column.read(row)
+    if document is None or not document.data or column.attribute is None:
+        return ""
+    url = options.document_url(column.cls, column.owner(row), column.attribute.code, document.data)
+    return quote(url) if options.separator in url else url
