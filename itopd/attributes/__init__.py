@@ -1,0 +1,33 @@
+"""One small class per attribute type: columns, decode and encode, parse, check, equality, text form, history kind.
+
+:func:`bind` turns the facts of an attribute into its behaviour. Values in Python: text ``str``, numbers ``int`` or
+``Decimal``, booleans ``bool``, dates ``str`` in stored form, keys ``int`` (0 = unset), sets sorted tuples of codes,
+and the frozen dataclasses below for what has several columns. Layouts are those of ``spec/objects.md`` §3.
+"""
+
+from itopd.attributes.base import AttributeType, HistoryKind, TypeOf
+from itopd.attributes.binding import bind
+from itopd.attributes.columns import BINARY_KINDS, TEXT_KINDS, Column, ColumnKind, Stored
+from itopd.attributes.documents import Document, StopWatchState, StoredCaseLog, ThresholdState
+from itopd.attributes.refusals import Refused, RefusedKind
+from itopd.attributes.secrets import Encrypted, PasswordHash
+
+__all__ = [
+    "BINARY_KINDS",
+    "TEXT_KINDS",
+    "AttributeType",
+    "Column",
+    "ColumnKind",
+    "Document",
+    "Encrypted",
+    "HistoryKind",
+    "PasswordHash",
+    "Refused",
+    "RefusedKind",
+    "StopWatchState",
+    "Stored",
+    "StoredCaseLog",
+    "ThresholdState",
+    "TypeOf",
+    "bind",
+]

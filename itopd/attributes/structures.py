@@ -1,0 +1,51 @@
+"""Small structures kept in a text column: redundancy settings, tables, property sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from typing import Any
+
+from itopd.attributes.base import TypeOf
+from itopd.attributes.columns import Column, ColumnKind, Stored
+from itopd.attributes.texts import String
+from itopd.rules import Rules
+
+_EMPTY = "a:0:{}"
+
+
+class RedundancySettings(String):
+    """How many of several must work: ``disabled``, ``N`` or ``N%``. iTop stores any text up to 20 characters."""
+
+    size = 20
+
+    def _columns(self) -> tuple[Column, ...]:
+        return (Column(self.attribute.sql, ColumnKind.VARCHAR, self.size, default=self.default("")),)
+
+
+class Serialized(TypeOf[str]):
+    """A PHP-serialized array as text: tables and property sets. ``itopd.php`` reads and writes it."""
+
+    null = _EMPTY
+
+    def _columns(self) -> tuple[Column, ...]:
+        return (Column(self.attribute.sql, ColumnKind.LONGTEXT),)
+
+    def decode(self, stored: Sequence[Any]) -> str:
+        """Return the serialized array."""
+        return stored[0] or _EMPTY
+
+    def encode(self, value: str) -> tuple[Stored, ...]:
+        """Return the serialized array."""
+        return (value or _EMPTY,)
+
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+        """Return a table of the single cell ``text``."""
+        if not text:
+            return _EMPTY
+        return f'a:1:{{i:0;a:1:{{i:0;s:{len(text.encode())}:"{text}";}}}}'
+
+    def default(self, now: str) -> str:  # noqa: ARG002
+        """Return the model's default where it is a serialized array, else an empty one."""
+        default = self.attribute.default
+        return default if isinstance(default, str) and default.startswith("a:") else _EMPTY

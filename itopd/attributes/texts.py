@@ -1,0 +1,130 @@
+"""Texts: strings, patterns (e-mail, phone, URL, IP), long texts, HTML, OQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+from typing import Any, ClassVar
+
+from itopd.attributes.base import HistoryKind, TypeOf
+from itopd.attributes.columns import Column, ColumnKind, Stored
+from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
+from itopd.datamodel.model import Attribute
+from itopd.rules import Rules
+
+_TEXT_BYTES = 65535
+"""What a TEXT column holds: a limit in bytes, beside iTop's in characters."""
+
+
+class String(TypeOf[str]):
+    """A line of text, and everything stored like one: template strings, languages, final classes."""
+
+    null = ""
+    size: ClassVar[int] = 255
+    """Characters of the column, and of the value where the model gives no other limit."""
+    byte_limit: ClassVar[int | None] = None
+
+    def __init__(self, attribute: Attribute) -> None:
+        super().__init__(attribute)
+        self.limit = attribute.max_size or self.size
+        self._pattern = re.compile(attribute.pattern, re.ASCII) if attribute.pattern else None
+
+    def _columns(self) -> tuple[Column, ...]:
+        default = self.attribute.default
+        length = max(self.size, self.attribute.max_size or 0) if self.size <= 2048 else self.size
+        text = "" if default is None else str(default)
+        return (Column(self.attribute.sql, ColumnKind.VARCHAR, length, default=text),)
+
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+        """Return the text itself."""
+        return text
+
+    def check(self, value: str) -> Refused | None:
+        """Refuse a text that is too long or does not match the attribute's pattern."""
+        found = len(value)
+        if found > self.limit:
+            return Refused(RefusedKind.TOO_LONG, f"text too long (found {found} characters, limited to {self.limit})")
+        if self.byte_limit is not None and found * 4 > self.byte_limit:
+            size = len(value.encode("utf-8", "surrogatepass"))
+            if size > self.byte_limit:
+                return Refused(
+                    RefusedKind.TOO_LONG, f"text too long (found {size} bytes, limited to {self.byte_limit})"
+                )
+        if self._pattern is not None and value and not self._pattern.search(value):
+            return wrong_format(value, f"a text matching {self._pattern.pattern}")
+        return None
+
+    def default(self, now: str) -> str:  # noqa: ARG002
+        """Return the model's default."""
+        default = self.attribute.default
+        return "" if default is None else str(default)
+
+
+class Url(String):
+    """A URL."""
+
+    size = 2048
+    history = HistoryKind.URL
+
+
+class Password(String):
+    """A password kept readable (``AttributePassword``); its text form and its history are its value, as in iTop."""
+
+    size = 64
+
+
+class Text(String):
+    """A text of up to 65,535 characters; with a declared format it has a second column that repeats the format."""
+
+    size = _TEXT_BYTES
+    byte_limit: ClassVar[int | None] = _TEXT_BYTES
+    kind: ClassVar[ColumnKind] = ColumnKind.TEXT
+    plain_history: ClassVar[HistoryKind] = HistoryKind.TEXT
+
+    def __init__(self, attribute: Attribute) -> None:
+        super().__init__(attribute)
+        self.is_html = self._is_html()
+        self.history = HistoryKind.HTML if self.is_html else self.plain_history  # type: ignore[misc]
+
+    def _is_html(self) -> bool:
+        return self.attribute.format == "html"
+
+    def _columns(self) -> tuple[Column, ...]:
+        sql = self.attribute.sql
+        text = Column(sql, self.kind)
+        if not self.attribute.format:
+            return (text,)
+        return text, Column(f"{sql}_format", ColumnKind.ENUM, values=("text", "html"), default="text")
+
+    def decode(self, stored: Sequence[Any]) -> str:
+        """Return the text."""
+        value: str | None = stored[0]
+        return "" if value is None else value
+
+    def encode(self, value: str) -> tuple[Stored, ...]:
+        """Return the text, and its format where the attribute declares one."""
+        return (value, self.attribute.format) if self.attribute.format else (value,)
+
+
+class LongText(Text):
+    """A text of up to 67,107,840 characters."""
+
+    size = 67_107_840
+    byte_limit = None
+    kind = ColumnKind.LONGTEXT
+    plain_history = HistoryKind.LONG_TEXT
+
+
+class Html(LongText):
+    """HTML."""
+
+    def _is_html(self) -> bool:
+        return True
+
+
+class TemplateHtml(Text):
+    """HTML with placeholders, in a TEXT column."""
+
+    def _is_html(self) -> bool:
+        return True
