@@ -62,15 +62,30 @@ class Draft(Protocol):
 
 
 class Present(Protocol):
-    """What a chunk's objects are at the moment, as far as the chunk has touched or loaded them."""
+    """The objects of a chunk as they are at the moment: loaded ones, with what the chunk has written so far."""
 
     @property
     def connection(self) -> sa.Connection:
-        """The write's transaction; for ``prepare`` only."""
+        """The write's transaction, for queries while preparing."""
         ...
 
-    def touched(self, cls: str) -> Iterable[tuple[int, Mapping[str, Any]]]:
-        """Yield id and values of the objects of a class (and subclasses) that this chunk has written so far."""
+    def load(self, cls: str, ids: Iterable[int]) -> None:
+        """Load objects of a class (or its subclasses), so that drafts may concern them; for ``prepare`` only."""
+        ...
+
+    def value(self, cls: str, id: int, code: str) -> Any:  # noqa: A002, ANN401
+        """Return a value of a loaded object; ``KeyError`` when it is not loaded or does not exist."""
+        ...
+
+    def final_class(self, cls: str, id: int) -> str | None:  # noqa: A002
+        """Return the final class of an object some draft refers to; ``None`` when it does not exist."""
+        ...
+
+    def matching(self, cls: str, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the ids of the loaded objects of a class whose attributes have these values, ascending.
+
+        Ask with the same attributes while preparing what will be asked per object: an index is kept for them.
+        """
         ...
 
 
@@ -80,8 +95,12 @@ Veto = Callable[[Draft], Sequence[Issue]]
 class Guard(Protocol):
     """May refuse a write of any class (``spec/objects.md`` §5.3)."""
 
-    def prepare(self, present: Present, intents: Sequence[Intent]) -> Veto:
-        """Look up in bulk what judging this chunk takes; return the judge."""
+    def prepare(self, present: Present, drafts: Sequence[Draft]) -> Veto:
+        """Look up in bulk what judging these drafts takes; return the judge.
+
+        ``drafts`` show each intent as if it were the only one of the chunk; the judge is asked about each in turn,
+        as it then stands.
+        """
         ...
 
 
@@ -110,8 +129,8 @@ class Behaviour(Protocol):
         """Classes it is about; subclasses are included."""
         ...
 
-    def prepare(self, present: Present, intents: Sequence[Intent]) -> Hooks:
-        """Look up in bulk what the chunk's intents on these classes take."""
+    def prepare(self, present: Present, drafts: Sequence[Draft]) -> Hooks:
+        """Look up in bulk what the chunk's drafts of these classes take; return what to do for each."""
         ...
 
 
