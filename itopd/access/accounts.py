@@ -79,7 +79,7 @@ def require_administrator(account: Account, what: str) -> None:
         )
 
 
-def _find(database: Database, connection: sa.Connection, login: str) -> sa.Row[Any] | None:
+def _find(database: Database, connection: sa.Connection, login: str) -> sa.Row[*tuple[Any, ...]] | None:
     """Read the account, its hash and its person's name at once. Logins are equal as the database compares texts."""
     user, local = database.table("User"), database.table("UserLocal")
     contact, person = database.table("Contact"), database.table("Person")
@@ -107,7 +107,7 @@ def _find(database: Database, connection: sa.Connection, login: str) -> sa.Row[A
     return connection.execute(statement).first()
 
 
-def _account(database: Database, connection: sa.Connection, row: sa.Row[Any]) -> Account:
+def _account(database: Database, connection: sa.Connection, row: sa.Row[*tuple[Any, ...]]) -> Account:
     profiles = _profiles(database, connection, row.id)
     is_administrator = ADMINISTRATOR in profiles
     name = " ".join(part for part in (row.first_name, row.last_name) if part)

@@ -1,5 +1,35 @@
 """Parameters files, declared parameters of services, and the settings with the origin of each value."""
 
+from itopd.settings.arguments import parse_arguments, request_values
+from itopd.settings.declare import DateFormat, RetryRule, Switch
+from itopd.settings.files import ParameterFile, UnreadableParameterFile, parse_parameters, read_parameter_files
 from itopd.settings.model import Settings
+from itopd.settings.origins import Origin
+from itopd.settings.parameters import (
+    Parameter,
+    Resolved,
+    declared_parameters,
+    parameter,
+    parameter_family,
+    resolve_parameters,
+)
 
-__all__ = ["Settings"]
+__all__ = [
+    "DateFormat",
+    "Origin",
+    "Parameter",
+    "ParameterFile",
+    "Resolved",
+    "RetryRule",
+    "Settings",
+    "Switch",
+    "UnreadableParameterFile",
+    "declared_parameters",
+    "parameter",
+    "parameter_family",
+    "parse_arguments",
+    "parse_parameters",
+    "read_parameter_files",
+    "request_values",
+    "resolve_parameters",
+]
