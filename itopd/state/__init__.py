@@ -1,0 +1,35 @@
+"""The state store: what itopd alone must remember, kept apart from iTop's tables.
+
+``open_state(url)`` opens it (a SQLite file of its own, or a database ``itopd`` on a MariaDB/MySQL server) and brings
+its schema up to date. ``ledger`` holds the run ledger, ``leases`` who owns what, ``tasks`` the rows of itopd's own
+tasks and jobs. All statements are tiny; none keeps a transaction open while something runs.
+"""
+
+from itopd.state import leases, ledger, tasks
+from itopd.state.leases import LeaseLost
+from itopd.state.ledger import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
+from itopd.state.opening import open_state
+from itopd.state.owners import Owner, this_process
+from itopd.state.store import StateStore
+from itopd.state.tasks import RowChange, TaskRow, TaskRows, TaskStatus
+
+__all__ = [
+    "ClaimRefused",
+    "Head",
+    "LeaseLost",
+    "Owner",
+    "RowChange",
+    "Run",
+    "RunState",
+    "StateStore",
+    "Subject",
+    "SubjectKind",
+    "TaskRow",
+    "TaskRows",
+    "TaskStatus",
+    "leases",
+    "ledger",
+    "open_state",
+    "tasks",
+    "this_process",
+]

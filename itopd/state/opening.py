@@ -1,0 +1,150 @@
+"""Opening the state store: engine, database, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from itopd.errors import DatabaseError, SettingsError
+from itopd.state.store import StateStore
+from itopd.state.tables import VERSION_TABLE
+
+SCHEMA = "0001"
+"""The newest migration; a test compares it with the migrations themselves."""
+
+_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+_BUSY_SECONDS = 30
+_MIGRATION_LOCK = "itopd.state.migration"
+_UNKNOWN_DATABASE = 1049
+_NOT_ALLOWED = frozenset({1044, 1045, 1142, 1227})
+
+
+def open_state(url: str) -> StateStore:
+    """Open the state store at ``url`` and bring its schema up to date.
+
+    ``sqlite:///path/to/state.sqlite`` (the file is made) or ``mysql://user:password@host/itopd`` (the database is
+    made if the account may). Raises :class:`SettingsError` for another kind of URL, :class:`DatabaseError` when the
+    store cannot be reached, made, or was written by a newer itopd.
+    """
+    parsed = _parse(url)
+    shown = parsed.render_as_string(hide_password=True)
+    engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _mysql_engine(parsed)
+    store = StateStore(engine, shown)
+    try:
+        if parsed.get_backend_name() == "mysql":
+            _make_database(store, parsed)
+        if _version(store) != SCHEMA:
+            _migrate(store)
+    except sa.exc.DBAPIError as error:
+        store.close()
+        raise DatabaseError(f"the state store {shown} (state_url) cannot be opened: {_reason(error)}") from error
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+        backend = parsed.get_backend_name()
+    except sa.exc.ArgumentError as error:
+        raise SettingsError("state_url is no database URL; write sqlite:///path or mysql://user@host/itopd") from error
+    if backend not in ("sqlite", "mysql", "mariadb"):
+        raise SettingsError(f"state_url: {backend} is not supported; use a SQLite file or a MariaDB/MySQL database")
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise SettingsError("state_url: a SQLite state store needs a file, since several processes share it")
+    if backend != "sqlite" and not parsed.database:
+        parsed = parsed.set(database="itopd")
+    return parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    folder = Path(str(url.database)).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(f"the folder of the state store, {folder}, cannot be made: {error.strerror}") from error
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # a run that is recorded as done survives a power cut
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(str(connection.get_execution_options().get("itopd_begin", "BEGIN")))
+
+    return engine
+
+
+def _mysql_engine(url: sa.URL) -> sa.Engine:
+    query = {"charset": "utf8mb4"} | dict(url.query)
+    arguments: dict[str, Any] = {"connect_timeout": 10, "read_timeout": _BUSY_SECONDS * 2}
+    return sa.create_engine(
+        url.set(query=query),
+        isolation_level="READ COMMITTED",  # no gap locks: claims of different runs do not wait for each other
+        pool_pre_ping=True,
+        connect_args=arguments,
+    )
+
+
+def _make_database(store: StateStore, url: sa.URL) -> None:
+    """Create the database when it is missing."""
+    try:
+        with store.read():
+            return
+    except sa.exc.OperationalError as error:
+        if error.orig.args[0] != _UNKNOWN_DATABASE:
+            raise
+    create = f"CREATE DATABASE IF NOT EXISTS `{url.database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    server = _mysql_engine(url._replace(database=None))
+    try:
+        with server.connect() as connection:
+            connection.exec_driver_sql(create)
+    except sa.exc.DBAPIError as error:
+        if error.orig.args[0] not in _NOT_ALLOWED:
+            raise
+        raise DatabaseError(
+            f"the state store's database {url.database} does not exist and this account may not create it "
+            f"({_reason(error)}); let an administrator run: {create}; GRANT ALL ON `{url.database}`.* "
+            f"TO '{url.username}'; or name another database in state_url"
+        ) from error
+    finally:
+        server.dispose()
+
+
+def _version(store: StateStore) -> str | None:
+    with store.read() as connection:
+        if not sa.inspect(connection).has_table(VERSION_TABLE):
+            return None
+        return connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+
+
+def _migrate(store: StateStore) -> None:
+    """Bring the schema up to date; of several processes one does it, the others wait for it."""
+    from itopd.state.migrating import upgrade  # noqa: PLC0415 - alembic costs 0.2 s that an up-to-date store saves
+
+    with store.write() as connection:
+        on_mysql = connection.dialect.name == "mysql"  # SQLite: the write transaction is the lock
+        if on_mysql:
+            taken = connection.execute(sa.select(sa.func.get_lock(_MIGRATION_LOCK, _BUSY_SECONDS))).scalar()
+            if taken != 1:
+                raise DatabaseError(f"another process migrates the state store {store.url} since long; try again")
+        try:
+            upgrade(connection, store.url)
+        finally:
+            if on_mysql:
+                connection.execute(sa.select(sa.func.release_lock(_MIGRATION_LOCK)))
+
+
+def _reason(error: sa.exc.DBAPIError) -> str:
+    arguments = error.orig.args if error.orig is not None else ()
+    return str(arguments[-1]) if arguments else str(error)
