@@ -1,7 +1,13 @@
-"""Facts only: iTop's XML becomes an immutable :class:`Model` of classes, attributes and life cycles."""
+"""The data model: XML files -> immutable classes, attributes and life cycles. Facts only: no database, no values.
 
+``bundled_model()`` is what itopd brings; ``load_model(path)`` reads the compiled XML of an iTop over it.
+"""
+
+from itopd.datamodel.fields import LinkTracking
+from itopd.datamodel.loading import bundled_model, load_model
 from itopd.datamodel.model import (
     NOW,
+    Action,
     Attribute,
     Class,
     Flag,
@@ -12,4 +18,18 @@ from itopd.datamodel.model import (
     UniquenessRule,
 )
 
-__all__ = ["NOW", "Attribute", "Class", "Flag", "Model", "OnTargetDelete", "State", "Threshold", "UniquenessRule"]
+__all__ = [
+    "NOW",
+    "Action",
+    "Attribute",
+    "Class",
+    "Flag",
+    "LinkTracking",
+    "Model",
+    "OnTargetDelete",
+    "State",
+    "Threshold",
+    "UniquenessRule",
+    "bundled_model",
+    "load_model",
+]

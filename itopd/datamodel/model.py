@@ -39,6 +39,17 @@ NOW = "$now$"
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """What a transition does (``objects.md`` §6.4): a verb and its parameters, each ``(kind, text)``.
+
+    Kinds are iTop's: ``attcode`` (the text is an attribute code), ``string``, ``int``, ...
+    """
+
+    verb: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Threshold:
     """One threshold of a stop watch: its percentage, and the actions ``(verb, parameters)`` it fires."""
 
@@ -59,7 +70,7 @@ class Attribute:
     """Base name of its columns; empty when nothing is stored."""
     nullable: bool = True
     default: str | int | None = None
-    """Default as the model says it; :data:`NOW` for "the instant of creation"."""
+    """Default as the model says it; :data:`NOW` for "the instant of creation"; ``bool`` for booleans."""
     writable: bool = True
     values: tuple[str, ...] = ()
     """Codes of an enum, in the order of the column's ENUM; allowed values of a set or class attribute."""
@@ -81,7 +92,12 @@ class Attribute:
     """Class an external key points to."""
     on_target_delete: OnTargetDelete = OnTargetDelete.AUTO
     class_attribute: str | None = None
-    """For an object key: the attribute that holds the class of its target."""
+    """For an object key: the attribute that holds the class of its target. For a class state or a set of attribute
+    codes: the attribute that holds the class whose states or attributes are meant."""
+    types_only: tuple[str, ...] = ()
+    """For a set of attribute codes: the only types of attributes it may name; empty = any."""
+    types_excluded: tuple[str, ...] = ()
+    """For a set of attribute codes: types of attributes it may not name."""
     # external fields
     key: str | None = None
     target_attcode: str | None = None
@@ -93,8 +109,12 @@ class Attribute:
     duplicates: bool = False
     # meta enums: value of the mapped attribute -> own value
     mapped_attribute: str | None = None
-    mapping: Mapping[str, str] = field(default_factory=dict)
+    mapping: Mapping[str, str] = field(default_factory=dict, hash=False)
     # stop watches and their sub-items
+    running_states: tuple[str, ...] = ()
+    """States in which a stop watch runs."""
+    goal: str | None = None
+    """Name of what computes a stop watch's goal in seconds; ``None`` = no goal."""
     thresholds: tuple[Threshold, ...] = ()
     stop_watch: str | None = None
     item: str | None = None
@@ -141,6 +161,10 @@ class State:
     flags: Mapping[str, Flag]
     transitions: Mapping[str, str]
     """Stimulus -> target state."""
+    actions: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
+    """Stimulus -> what its transition does, in order; a stimulus without actions is absent."""
+    transition_flags: Mapping[str, Mapping[str, Flag]] = field(default_factory=dict)
+    """Stimulus -> flags of attributes while its transition is entered, over those of the target state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +201,9 @@ class Class:
     initial_state: str | None
     states: Mapping[str, State]
     owner_org_attribute: str | None
+    """Attribute holding the organization that owns an object (``id`` for organizations); ``None`` = nobody's."""
+    stimuli: Mapping[str, str] = field(default_factory=dict)
+    """Stimuli of the life cycle and their kinds, ``StimulusUserAction`` or ``StimulusInternal``."""
     php_behaviour: tuple[str, ...] = ()
     """Names of life-cycle hooks that iTop has in PHP for this class."""
 
@@ -190,16 +217,22 @@ class Class:
         try:
             return self.attributes[code]
         except KeyError:
-            raise ModelError(
-                f"class {self.name} has no attribute '{code}'{_hint(code, self.attributes)}"
-            ) from None
+            raise ModelError(f"class {self.name} has no attribute '{code}'{_hint(code, self.attributes)}") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model(Mapping[str, Class]):
-    """All classes by name."""
+    """All classes by name. Two models are the same only if they are one object, so that a model can be a cache key."""
 
     classes: Mapping[str, Class]
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Dictionary entries of the model's files, language -> key -> text; for the dictionary package."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __getitem__(self, name: str) -> Class:
         return self.classes[name]

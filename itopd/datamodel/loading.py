@@ -1,0 +1,62 @@
+"""The two ways to a model: the bundled one, and the classes of an iTop's own XML over the bundled core classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from itopd.datamodel.assembly import assemble
+from itopd.datamodel.declaration import Declaration, read_class
+from itopd.datamodel.fields import LinkTracking
+from itopd.datamodel.model import Model
+from itopd.datamodel.source import SourceFile, read_source
+
+BUNDLED = Path(__file__).parent / "bundled"
+"""The data model that itopd brings: iTop's core classes (files with ``built_in``) and its default ITIL classes."""
+
+
+@cache
+def bundled_model() -> Model:
+    """Return the bundled model, loaded once per process."""
+    return build_model(_bundled_sources())
+
+
+def load_model(*paths: Path | str, tracking: LinkTracking | None = None) -> Model:
+    """Return the model of iTop's compiled XML files over the bundled core classes.
+
+    The files replace the bundled default classes altogether (their texts stay: labels for classes of the same name);
+    of the bundled core classes (those iTop has in code)
+    they replace the ones they declare. Core classes of a module that the files say is not installed are left out.
+    A later file wins over an earlier one. Without paths it is the bundled model. ``tracking`` gives the history
+    levels of link sets that declare none. Raises MissingFile or ModelError.
+    """
+    given = [read_source(Path(path)) for path in paths]
+    bundled = _bundled_sources()
+    return build_model(
+        [*(replace(source, classes=()) if given and not source.built_in else source for source in bundled), *given],
+        tracking,
+    )
+
+
+def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = None) -> Model:
+    """Return the model of the classes of all ``sources``, later ones winning."""
+    sources = tuple(sources)
+    installed = [source.modules for source in sources if source.modules is not None]
+    modules = frozenset().union(*installed) if installed else None
+    declarations: dict[str, Declaration] = {}
+    texts: dict[str, dict[str, str]] = {}
+    for source in sources:
+        for language, entries in source.texts.items():
+            texts.setdefault(language, {}).update(entries)
+        for element in source.classes:
+            module = element.get("module")
+            if module is None or modules is None or module in modules:
+                declared = read_class(element, source, tracking or LinkTracking())
+                declarations[declared.name] = declared
+    return assemble(declarations, texts)
+
+
+def _bundled_sources() -> list[SourceFile]:
+    return [read_source(path) for path in sorted(BUNDLED.glob("*.xml"))]
