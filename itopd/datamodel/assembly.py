@@ -235,8 +235,14 @@ class _Assembly:
             states=MappingProxyType(lifecycle.states),
             owner_org_attribute=_owner_org_attribute(self.lineages[name], attributes),
             stimuli=MappingProxyType(lifecycle.stimuli),
+            indexes=tuple(index for index in declared.indexes if self._are_own(index, name)),
             php_behaviour=tuple(dict.fromkeys((*(parent.php_behaviour if parent else ()), *declared.hooks))),
         )
+
+    def _are_own(self, codes: tuple[str, ...], name: str) -> bool:
+        """Return whether all attributes have columns in the class's own table."""
+        known = self.plain[name]
+        return all(code in known and known[code].origin == name and known[code].is_stored for code in codes)
 
     def _final_column(self, declared: Declaration, parent: Class | None) -> str | None:
         """Return the column for the final class: every table but a leaf's has one (``objects.md`` §1)."""

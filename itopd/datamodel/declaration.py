@@ -11,8 +11,9 @@ from itopd.datamodel.source import FOREIGN_ROOTS, Element, Place, SourceFile, id
 
 HOOKS = frozenset(
     {
-        "OnInsert", "AfterInsert", "DBInsert", "DBInsertNoReload", "OnUpdate", "AfterUpdate", "DBUpdate", "OnDelete",
-        "AfterDelete", "DBDelete", "ComputeValues", "DoCheckToWrite", "CheckToWrite", "DoCheckToDelete", "CheckToDelete",
+        "OnInsert", "AfterInsert", "DBInsert", "DBInsertNoReload", "OnUpdate", "AfterUpdate", "DBUpdate",
+        "OnDelete", "AfterDelete", "DBDelete", "ComputeValues",
+        "DoCheckToWrite", "CheckToWrite", "DoCheckToDelete", "CheckToDelete",
         "RegisterEventListeners", "GetAttributeFlags", "GetInitialStateAttributeFlags", "PrefillCreationForm",
     }
 )  # fmt: skip

@@ -49,9 +49,9 @@ def read_field(element: Element, class_name: str, place: Place, tracking: LinkTr
     details: dict[str, Any] = {} if read is None else read(child, element, place)
     if kind in types.LINK_SETS:
         details["tracking_level"] = _tracking_level(element, kind, place, tracking)
-    facts = {
+    facts: dict[str, Any] = {
         "sql": "" if kind in types.STORED_ELSEWHERE else text_of(element, "sql") or code,
-        "nullable": truth_of(element, "is_null_allowed", default=True),
+        "nullable": truth_of(element, "is_null_allowed", default=kind not in types.MANDATORY),
         "writable": kind not in types.READ_ONLY,
         "max_size": types.MAX_SIZES.get(kind),
         "pattern": text_of(element, "validation_pattern") or types.PATTERNS.get(kind),
@@ -59,7 +59,7 @@ def read_field(element: Element, class_name: str, place: Place, tracking: LinkTr
         "tracked": kind in types.LINK_SETS or text_of(element, "tracking_level") != "none",
     } | details
     if "default" not in facts:
-        facts["default"] = _default(kind, element, nullable=bool(facts["nullable"]), place=place)
+        facts["default"] = _default(kind, element, nullable=facts["nullable"], place=place)
     return Attribute(code=code, type=kind, origin=class_name, **facts)
 
 
@@ -170,7 +170,6 @@ def _meta_enum(_child: Children, element: Element, place: Place) -> dict[str, An
     mapped = _required(mapping, "attcode", place)
     return {
         "values": _values(element),
-        "nullable": False,
         "mapped_attribute": mapped,
         "mapping": {
             value.get("id", ""): meta.get("id", "")
@@ -181,9 +180,9 @@ def _meta_enum(_child: Children, element: Element, place: Place) -> dict[str, An
     }
 
 
-def _max_items(element: Element) -> int | None:
+def _max_items(element: Element) -> int:
     text = text_of(element, "max_items")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdigit() else types.MAX_ITEMS
 
 
 def _tag_set(_child: Children, element: Element, _place: Place) -> dict[str, Any]:
@@ -200,7 +199,7 @@ def _code_set(child: Children, element: Element, place: Place) -> dict[str, Any]
     return _of_class(child, element, place) | {
         "max_items": items,
         # 15 characters are set aside for each code (300 for the 20 fields of a trigger on update).
-        "max_size": max(types.MAX_SIZES["AttributeClassAttCodeSet"], 15 * (items or 0)),
+        "max_size": max(types.MAX_SIZES["AttributeClassAttCodeSet"], 15 * items),
         "types_only": _words(text_of(element, "attribute_definition_list")),
         "types_excluded": _words(text_of(element, "attribute_definition_exclusion_list")),
         "default": None,
@@ -257,7 +256,6 @@ def _redundancy(_child: Children, element: Element, place: Place) -> dict[str, A
     fixed = {text_of(element, "enabled_mode"), text_of(element, "min_up_mode")} == {"fixed"}
     return {
         "default": f"{_number(element, 'min_up', place)}{percent}" if enabled else "disabled",
-        "nullable": False,
         "writable": not fixed,
     }
 

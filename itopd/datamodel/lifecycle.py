@@ -17,6 +17,9 @@ _FLAGS: Mapping[str, Flag] = {
     "slave": Flag.SLAVE,
 }
 
+_ASKED_ONCE = Flag.MUSTCHANGE | Flag.MUSTPROMPT
+"""Flags about entering a state: another state does not inherit them (observed)."""
+
 
 @dataclass(frozen=True, slots=True)
 class LifeCycle:
@@ -62,7 +65,8 @@ def _collect_flags(
         if base not in elements or base in {*heirs, code}:
             place.refuse(f"it inherits flags from '{base}', which is no other state of the class or inherits from it")
         inherited = _collect_flags(base, elements, flags, place, (*heirs, code))
-    flags[code] = inherited | _read_flags(elements[code], place)
+    flags[code] = {attribute: flag & ~_ASKED_ONCE for attribute, flag in inherited.items()}
+    flags[code] |= _read_flags(elements[code], place)
     return flags[code]
 
 

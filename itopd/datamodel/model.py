@@ -204,6 +204,8 @@ class Class:
     """Attribute holding the organization that owns an object (``id`` for organizations); ``None`` = nobody's."""
     stimuli: Mapping[str, str] = field(default_factory=dict)
     """Stimuli of the life cycle and their kinds, ``StimulusUserAction`` or ``StimulusInternal``."""
+    indexes: tuple[tuple[str, ...], ...] = ()
+    """Attributes that are indexed together, beyond the keys, names and sets that always are."""
     php_behaviour: tuple[str, ...] = ()
     """Names of life-cycle hooks that iTop has in PHP for this class."""
 

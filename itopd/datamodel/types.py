@@ -66,6 +66,12 @@ KEYS = frozenset({"AttributeExternalKey", "AttributeHierarchicalKey"})
 LINK_SETS = frozenset({"AttributeLinkedSet", "AttributeLinkedSetIndirect"})
 CODE_SETS = frozenset({"AttributeClassAttCodeSet", "AttributeQueryAttCodeSet"})
 
+MANDATORY = frozenset({"AttributeMetaEnum", "AttributeRedundancySettings", "AttributeBlob"})
+"""Types whose fields may not be empty unless they say so."""
+
+MAX_ITEMS = 12
+"""Greatest number of elements of a set that names none."""
+
 STORED_ELSEWHERE = frozenset({"AttributeExternalField", "AttributeSubItem", "AttributeDashboard", *LINK_SETS})
 """Types without columns of their own."""
 
