@@ -1,0 +1,21 @@
+"""Engines, Model -> tables, the collation key, bulk statements, ids and iTop's mutexes.
+
+:func:`open_database` gives a :class:`Database`; :func:`collation_key` is the only definition of iTop's equality and
+order outside MariaDB.
+"""
+
+from itopd.database.collation import collation_key
+from itopd.database.database import Database, open_database
+from itopd.database.locks import HeldLock, mutex_name
+from itopd.database.tables import Index, IndexKind, TableDefinition
+
+__all__ = [
+    "Database",
+    "HeldLock",
+    "Index",
+    "IndexKind",
+    "TableDefinition",
+    "collation_key",
+    "mutex_name",
+    "open_database",
+]

@@ -1,0 +1,173 @@
+"""One iTop database: its engine, its model's tables, its transactions, its ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from itopd.attributes import TEXT_KINDS
+from itopd.database import ids, locks, schema
+from itopd.database.collation import collation_key
+from itopd.database.engines import PURPOSE, Purpose, open_engine, where
+from itopd.database.tables import TableDefinition, build_table, define_table
+from itopd.datamodel.model import Model
+from itopd.errors import DatabaseError, ModelError
+
+SqlFunction = Callable[..., Any]
+"""A deterministic function that SQLite calls."""
+
+
+class Database:
+    """A database with iTop's layout. Made by :func:`open_database`."""
+
+    def __init__(self, engine: Engine, model: Model, timezone: ZoneInfo, prefix: str = "") -> None:
+        self.engine: Final = engine
+        self.model: Final = model
+        self.timezone: Final = timezone
+        """iTop's timezone, in whose local time its columns are."""
+        self.prefix: Final = prefix
+        """What the names of all tables start with (``db_subname``)."""
+        self.metadata: Final = sa.MetaData()
+        self._definitions: dict[str, TableDefinition] = {}
+        self._tables: dict[str, sa.Table] = {}
+
+    @property
+    def dialect(self) -> str:
+        """Return ``sqlite``, ``mysql`` (MariaDB too) or ``postgresql``."""
+        return self.engine.dialect.name
+
+    @property
+    def name(self) -> str:
+        """Return the name of the database on its server, or the path of its file."""
+        return self.engine.url.database or ""
+
+    @property
+    def where(self) -> str:
+        """Return which database this is, in words and without its password."""
+        return where(self.engine.url)
+
+    def definition(self, class_name: str) -> TableDefinition:
+        """Return columns and indexes of a class's own table; :class:`ModelError` when it has none."""
+        definition = self._definitions.get(class_name)
+        if definition is None:
+            cls = self.model.get_class(class_name)
+            if cls.table is None:
+                raise ModelError(f"class {class_name} has no table of its own")
+            definition = self._definitions[class_name] = define_table(cls)
+        return definition
+
+    def definitions(self) -> Iterator[TableDefinition]:
+        """Yield the tables of all classes."""
+        for cls in self.model.values():
+            if cls.table:
+                yield self.definition(cls.name)
+
+    def table(self, class_name: str) -> sa.Table:
+        """Return a class's own table; :class:`ModelError` when it has none."""
+        table = self._tables.get(class_name)
+        if table is None:
+            table = self._tables[class_name] = build_table(self.definition(class_name), self.metadata, self.prefix)
+        return table
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a transaction for reading that sees one snapshot of the data. It is rolled back at the end."""
+        return self._transaction("read")
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Return a transaction for writing: committed at the end, rolled back when an exception leaves it.
+
+        On SQLite it holds the write lock from the start, so what it reads stays true.
+        """
+        return self._transaction("write")
+
+    @contextmanager
+    def _transaction(self, purpose: Purpose) -> Iterator[Connection]:
+        with self.connect() as connection:
+            connection.execution_options(**{PURPOSE: purpose})
+            try:
+                connection.begin()
+                yield connection
+                if purpose == "write" and connection.in_transaction():
+                    connection.commit()
+            except DBAPIError as error:
+                raise DatabaseError(f"{self.where} refused: {error.orig}") from error
+
+    def connect(self) -> Connection:
+        """Return a connection outside any transaction; the caller closes it."""
+        try:
+            return self.engine.connect()
+        except DBAPIError as error:
+            raise DatabaseError(
+                f"cannot open {self.where}: {error.orig}. Check that the server runs and that database_url is right"
+            ) from error
+
+    def key(self, expression: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """Return the SQL expression whose equality and order are iTop's, for a text column or expression."""
+        return sa.func.itop_key(expression, type_=sa.LargeBinary) if self.dialect == "sqlite" else expression
+
+    def key_value(self, text: str) -> str | bytes:
+        """Return what a bound text must be to be compared with :meth:`key`."""
+        return collation_key(text) if self.dialect == "sqlite" else text
+
+    def is_text(self, class_name: str, column: str) -> bool:
+        """Return whether a column compares as text, so that comparisons go through :meth:`key`."""
+        definition = self.definition(class_name)
+        return column != definition.key_column and definition.column(column).kind in TEXT_KINDS
+
+    def register_function(self, name: str, arguments: int, function: SqlFunction) -> None:
+        """Give SQLite a deterministic function under ``name`` (-1 arguments: any number); elsewhere nothing happens."""
+        if self.dialect != "sqlite":
+            return
+
+        @sa.event.listens_for(self.engine, "connect")
+        def register(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+            connection.create_function(name, arguments, function, deterministic=True)
+
+        self.engine.dispose()
+
+    def allocate_ids(self, connection: Connection, root_class: str, count: int) -> Sequence[int]:
+        """Return ``count`` new ids of a hierarchy, ascending, for rows that this transaction inserts."""
+        return ids.allocate(connection, self.table(root_class), count)
+
+    def create_schema(self) -> None:
+        """Create all tables of the model in an empty database."""
+        schema.create(self)
+
+    def is_empty(self) -> bool:
+        """Return whether the database holds none of the model's tables."""
+        return schema.is_empty(self)
+
+    def missing(self) -> list[str]:
+        """Return where the database differs from the model, one sentence each; empty when all is well."""
+        return schema.differences(self)
+
+    def named_lock(self, base: str, wait: float = 0) -> AbstractContextManager[locks.HeldLock]:
+        """Return iTop's mutex ``base``, held within the context.
+
+        Entering raises :class:`ConflictError` when somebody else holds it after ``wait`` seconds.
+        """
+        if self.dialect == "sqlite":
+            path = Path(self.name).absolute()
+            name = locks.mutex_name(base, path.name, self.prefix)
+            return locks.hold_in_folder(path.with_name(path.name + ".locks"), base, name, wait)
+        return locks.hold_on_server(self.engine, base, locks.mutex_name(base, self.name, self.prefix), wait)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "") -> Database:
+    """Return the database at a URL; the first connection is made when it is first needed.
+
+    ``sqlite:///path`` or ``mysql://user:password@host:3306/database`` (``mariadb://`` is the same). Raises
+    :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
+    """
+    return Database(open_engine(url), model, timezone, prefix)

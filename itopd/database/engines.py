@@ -1,0 +1,143 @@
+"""Opening a database: one engine per URL, each connection prepared so that all engines answer alike.
+
+Dates come back as text and decimals as :class:`~decimal.Decimal`; text compares as ``utf8mb4_unicode_ci`` does.
+Every transaction says what it is for: a reader sees one snapshot, a writer on SQLite takes the write lock at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import pymysql.converters
+import sqlalchemy as sa
+from pymysql.constants import FIELD_TYPE
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from itopd.database.collation import collation_key
+from itopd.errors import DatabaseError, SettingsError
+
+Purpose = Literal["read", "write"]
+PURPOSE: Final = "itopd_purpose"
+"""Execution option of a connection: what its transactions are for."""
+
+_BUSY_MILLISECONDS: Final = 30_000
+_CONNECT_SECONDS: Final = 10
+_CACHE_KIBIBYTES: Final = 32_768
+_DRIVERS: Final = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+    "mariadb+mysqldb": "mysql+mysqldb",
+    "sqlite+pysqlite": "sqlite",
+}
+_PLAIN_TEXT: Final = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME})
+_SESSION: Final = (
+    "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, "
+    "SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
+    "SESSION tx_isolation = 'REPEATABLE-READ'"
+)
+
+sqlite3.register_adapter(Decimal, str)
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for a URL; nothing is connected yet.
+
+    Known are ``sqlite:///path``, ``mysql://`` and ``mariadb://`` (PyMySQL, or ``mysql+mysqldb://`` for mysqlclient).
+    Raises :class:`SettingsError` for a URL that cannot be read, :class:`DatabaseError` for an engine that itopd does
+    not run on.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError(
+            "the database URL cannot be read; write sqlite:///path/to/file or mysql://user:password@host:3306/database"
+        ) from None
+    parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+    match parsed.get_backend_name():
+        case "sqlite":
+            return _sqlite(parsed)
+        case "mysql":
+            return _mysql(parsed)
+        case "postgresql":
+            raise DatabaseError("PostgreSQL comes with a later release; use a sqlite:/// or mysql:// URL")
+        case other:
+            raise DatabaseError(f"itopd does not run on '{other}'; use a sqlite:/// or mysql:// URL")
+
+
+def where(url: URL) -> str:
+    """Return a URL in words, without its password."""
+    if url.get_backend_name() == "sqlite":
+        return f"file {url.database}"
+    return f"database '{url.database}' at {url.host or 'localhost'}:{url.port or 3306} (user '{url.username or ''}')"
+
+
+def _sqlite(url: URL) -> Engine:
+    path = url.database
+    if not path or path == ":memory:" or path.startswith("file:"):
+        raise SettingsError("itopd needs SQLite in a file, as in sqlite:///var/lib/itopd/itop.db")
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise DatabaseError(f"the folder {folder} of the database file does not exist; create it")
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000}, hide_parameters=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.create_function("itop_key", 1, _nullable_key, deterministic=True)
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+        cursor.execute("PRAGMA temp_store = MEMORY")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get(PURPOSE) == "write"
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _nullable_key(text: object) -> bytes | None:
+    return None if text is None else collation_key(text if isinstance(text, str) else str(text))
+
+
+def _mysql(url: URL) -> Engine:
+    arguments: dict[str, Any] = {"charset": "utf8mb4", "connect_timeout": _CONNECT_SECONDS}
+    if url.get_driver_name() == "pymysql":
+        converters: dict[Any, Any] = pymysql.converters.conversions
+        arguments["conv"] = {kind: convert for kind, convert in converters.items() if kind not in _PLAIN_TEXT}
+    try:
+        engine = sa.create_engine(
+            url,
+            connect_args=arguments,
+            hide_parameters=True,
+            pool_size=5,
+            max_overflow=10,
+            pool_pre_ping=True,
+            pool_recycle=3600,
+        )
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            f"the driver of the database URL is missing ({error}); install it or use mysql://"
+        ) from None
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_SESSION)
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(PURPOSE) == "read":
+            connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+
+    return engine

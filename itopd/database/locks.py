@@ -1,0 +1,114 @@
+"""iTop's named locks: what ``GET_LOCK`` holds on a connection of its own (``spec/heartbeat.md`` §7).
+
+SQLite has none, so there a locked file beside the database stands for it; like the server's, it dies with its holder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
+
+from itopd.errors import ConflictError, DatabaseError
+
+_IDLE_SECONDS: Final = 86_400
+"""iTop raises ``wait_timeout`` to this, lest the server closes an idle holder."""
+_RETRY_SECONDS: Final = 0.05
+
+
+def mutex_name(base: str, db_name: str, db_subname: str = "") -> str:
+    """Return the server-wide name of iTop's mutex ``base`` for a database and its table prefix."""
+    suffix = db_name + db_subname
+    full = base if base.endswith(suffix) else base + suffix
+    return "itop." + hashlib.md5(full.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """A named lock while it is held."""
+
+    base: str
+    name: str
+    """The server-wide name."""
+    is_held: Callable[[], bool]
+
+    def check(self) -> None:
+        """Raise :class:`ConflictError` when the lock was lost, as with a broken connection."""
+        if not self.is_held():
+            raise ConflictError(f"the lock '{self.base}' ({self.name}) was lost; stop, and run again")
+
+
+@contextmanager
+def hold_on_server(engine: Engine, base: str, name: str, wait: float) -> Iterator[HeldLock]:
+    """Hold a lock of MariaDB or MySQL; ``wait`` seconds at most, else :class:`ConflictError`."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"SET SESSION wait_timeout = GREATEST(@@wait_timeout, {_IDLE_SECONDS})")
+        mine = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
+        taken = connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": wait})
+        if taken is None:
+            raise DatabaseError(f"the server could not take the lock '{base}' ({name}); see its log")
+        if not taken:
+            holder = connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
+            by = f" by connection {holder} of the server" if holder else ""
+            raise ConflictError(f"'{base}' is already running: its lock {name} is held{by}")
+
+        def is_held() -> bool:
+            try:
+                return bool(connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name}) == mine)
+            except DBAPIError:
+                return False
+
+        try:
+            yield HeldLock(base, name, is_held)
+        finally:
+            _release(connection, name)
+
+
+def _release(connection: sa.Connection, name: str) -> None:
+    """Give the lock back, and the connection, whose session is no longer like the others, up."""
+    try:
+        if not connection.invalidated:
+            connection.execute(sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    connection.invalidate()
+
+
+@contextmanager
+def hold_in_folder(folder: Path, base: str, name: str, wait: float) -> Iterator[HeldLock]:
+    """Hold a lock that is a file of ``folder``; ``wait`` seconds at most, else :class:`ConflictError`."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait
+        while not _try_lock(descriptor):
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+                by = f" by process {holder}" if holder else ""
+                raise ConflictError(f"'{base}' is already running: its lock {path} is held{by}")
+            time.sleep(_RETRY_SECONDS)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield HeldLock(base, name, lambda: True)
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Creating the tables of a model, and telling where a database differs from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from itopd.database.ddl import create_statements, mysql_column_type
+from itopd.database.tables import TableDefinition
+from itopd.errors import RefusedError
+
+if TYPE_CHECKING:
+    from itopd.database.database import Database
+
+
+def create(database: Database) -> None:
+    """Create all tables; :class:`RefusedError` when one of them is there already."""
+    if not is_empty(database):
+        raise RefusedError(f"{database.where} already holds tables of iTop; give an empty database")
+    with database.write() as connection:
+        for definition in database.definitions():
+            for statement in create_statements(database.dialect, definition, database.prefix):
+                connection.exec_driver_sql(statement)
+
+
+def is_empty(database: Database) -> bool:
+    """Return whether none of the model's tables exists."""
+    with database.read() as connection:
+        existing = _existing(connection)
+    return not any(_folded(database.prefix + definition.name) in existing for definition in database.definitions())
+
+
+def differences(database: Database) -> list[str]:
+    """Return one sentence per missing table or column, per column of another type, and per odd column."""
+    with database.read() as connection:
+        existing = _existing(connection)
+    found: list[str] = []
+    for definition in database.definitions():
+        name = database.prefix + definition.name
+        columns = existing.get(_folded(name))
+        if columns is None:
+            found.append(f"table {name} is missing")
+        else:
+            found += _differing_columns(database.dialect, definition, name, columns)
+    return found
+
+
+def _differing_columns(
+    dialect: str, definition: TableDefinition, name: str, columns: dict[str, tuple[str, bool]]
+) -> list[str]:
+    found: list[str] = []
+    known = {_folded(definition.key_column)}
+    if _folded(definition.key_column) not in columns:
+        found.append(f"table {name} has no key column {definition.key_column}")
+    for column in definition.columns:
+        known.add(_folded(column.name))
+        actual = columns.get(_folded(column.name))
+        if actual is None:
+            found.append(f"table {name} has no column {column.name}")
+        elif dialect == "mysql" and not _same_type(actual[0], mysql_column_type(column)):
+            found.append(f"column {name}.{column.name} is {actual[0]}, expected {mysql_column_type(column)}")
+    found += [
+        f"column {name}.{column} is unknown to the model and refuses rows that do not give it a value"
+        for column, (_, required) in columns.items()
+        if required and column not in known
+    ]
+    return found
+
+
+def _same_type(actual: str, expected: str) -> bool:
+    """Return whether two types are the same; MySQL 8 no longer shows the display width of integers."""
+    return actual == expected or actual == expected.replace("int(11)", "int")
+
+
+def _existing(connection: Connection) -> dict[str, dict[str, tuple[str, bool]]]:
+    """Return table -> column -> (type, whether a row must give it a value); names in lower case."""
+    if connection.dialect.name == "sqlite":
+        query = (
+            "SELECT m.name, c.name, c.type, c.[notnull] AND c.dflt_value IS NULL AND NOT c.pk "
+            "FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"
+        )
+    else:
+        query = (
+            "SELECT table_name, column_name, column_type, "
+            "is_nullable = 'NO' AND column_default IS NULL AND extra NOT LIKE '%auto_increment%' "
+            "FROM information_schema.columns WHERE table_schema = DATABASE()"
+        )
+    tables: dict[str, dict[str, tuple[str, bool]]] = {}
+    for table, column, kind, required in connection.execute(sa.text(query)):
+        tables.setdefault(_folded(table), {})[_folded(column)] = (str(kind), bool(required))
+    return tables
+
+
+def _folded(name: str) -> str:
+    return name.lower()
