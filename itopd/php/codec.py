@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from itopd.errors import InputError
 
-PhpValue: TypeAlias = "None | bool | int | float | str | dict[str | int, PhpValue]"
+PhpValue: TypeAlias = "bool | int | float | str | dict[str | int, PhpValue] | None"
 """What :func:`unserialize` returns; arrays and lists alike are dictionaries in the order of the text."""
 
 MAX_DEPTH = 100

@@ -3,6 +3,7 @@
 from itopd.settings.arguments import parse_arguments, request_values
 from itopd.settings.declare import DateFormat, RetryRule, Switch
 from itopd.settings.files import ParameterFile, UnreadableParameterFile, parse_parameters, read_parameter_files
+from itopd.settings.load import LoadedSettings, SettingRow, describe, load_settings, setting_names
 from itopd.settings.model import Settings
 from itopd.settings.origins import Origin
 from itopd.settings.parameters import (
@@ -16,15 +17,19 @@ from itopd.settings.parameters import (
 
 __all__ = [
     "DateFormat",
+    "LoadedSettings",
     "Origin",
     "Parameter",
     "ParameterFile",
     "Resolved",
     "RetryRule",
+    "SettingRow",
     "Settings",
     "Switch",
     "UnreadableParameterFile",
     "declared_parameters",
+    "describe",
+    "load_settings",
     "parameter",
     "parameter_family",
     "parse_arguments",
@@ -32,4 +37,5 @@ __all__ = [
     "read_parameter_files",
     "request_values",
     "resolve_parameters",
+    "setting_names",
 ]

@@ -21,7 +21,8 @@ _TRIMMED = b" \t\r\n\0\x0b"
 _BLANKS = b" \t\r\n\x0b\x0c"
 _SETTING = re.compile(rb"(\S*)\s*=(.*)", re.DOTALL)
 _JSON_SETTING = re.compile(rb"([^\s=#]+)\s+:=\s*(.*)", re.DOTALL)
-_SECRET_WORDS = ("pwd", "password", "secret", "token", "encryption_key")
+_SECRET_NAME = re.compile(r"(?:pwd|password|secret|token|encryption_key)\Z", re.IGNORECASE)
+_URL_WITH_PASSWORD = re.compile(r"://[^/:@]*:[^@]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class UnreadableParameterFile(MissingFile):
 
 def is_secret_name(key: str) -> bool:
     """Return whether a key is named like a credential."""
-    return any(word in key.lower() for word in _SECRET_WORDS)
+    return _SECRET_NAME.search(key) is not None
 
 
 def read_parameter_files(paths: str, rules: Rules, folder: Path | None = None) -> ParameterFile:
@@ -96,10 +97,14 @@ def _read_file(name: str, rules: Rules, folder: Path | None, loaded: ParameterFi
             f"Could not load parameter file: '{name}' ({error}); make it readable for this account", loaded
         ) from error
     parsed = parse_parameters(text, name, rules)
-    if mode & stat.S_IROTH and any(is_secret_name(key) and value for key, value in parsed.values.items()):
+    if mode & stat.S_IROTH and any(_holds_secret(key, value) for key, value in parsed.values.items()):
         warning = f"{name}: holds credentials and everybody can read it; chmod o-r {name}"
         return ParameterFile(parsed.values, parsed.sources, (*parsed.warnings, warning))
     return parsed
+
+
+def _holds_secret(key: str, value: str) -> bool:
+    return bool(value) and (is_secret_name(key) or _URL_WITH_PASSWORD.search(value) is not None)
 
 
 def _of_directory(name: str, rules: Rules) -> ParameterFile:
