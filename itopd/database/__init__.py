@@ -4,6 +4,7 @@
 order outside MariaDB.
 """
 
+from itopd.database.bulk import insert_rows, update_rows
 from itopd.database.collation import collation_key
 from itopd.database.database import Database, open_database
 from itopd.database.locks import HeldLock, mutex_name
@@ -16,6 +17,8 @@ __all__ = [
     "IndexKind",
     "TableDefinition",
     "collation_key",
+    "insert_rows",
     "mutex_name",
     "open_database",
+    "update_rows",
 ]
