@@ -2,7 +2,13 @@
 
 from itopd.settings.arguments import parse_arguments, request_values
 from itopd.settings.declare import DateFormat, RetryRule, Switch
-from itopd.settings.files import ParameterFile, UnreadableParameterFile, parse_parameters, read_parameter_files
+from itopd.settings.files import (
+    ParameterFile,
+    UnreadableParameterFile,
+    parse_parameters,
+    read_parameter_file,
+    read_parameter_files,
+)
 from itopd.settings.load import LoadedSettings, SettingRow, describe, load_settings, setting_names
 from itopd.settings.model import Settings
 from itopd.settings.origins import Origin
@@ -34,6 +40,7 @@ __all__ = [
     "parameter_family",
     "parse_arguments",
     "parse_parameters",
+    "read_parameter_file",
     "read_parameter_files",
     "request_values",
     "resolve_parameters",

@@ -43,9 +43,9 @@ class ParameterFile:
 class UnreadableParameterFile(MissingFile):
     """A parameters file that was named is missing or cannot be read; ``loaded`` is what those before it said."""
 
-    def __init__(self, message: str, loaded: ParameterFile) -> None:
+    def __init__(self, message: str, loaded: ParameterFile | None = None) -> None:
         super().__init__(message)
-        self.loaded = loaded
+        self.loaded = loaded or ParameterFile()
 
 
 def is_secret_name(key: str) -> bool:
@@ -63,8 +63,36 @@ def read_parameter_files(paths: str, rules: Rules, folder: Path | None = None) -
     loaded = ParameterFile()
     for name in (part.strip(_TRIMMED.decode("ascii")) for part in paths.split(",")):
         if name not in {"", "0"}:  # a file called 0 counts as no file (observed)
-            loaded = loaded.followed_by(_read_file(name, rules, folder, loaded))
+            path = Path(name) if folder is None else _of_folder(name, folder)
+            try:
+                loaded = loaded.followed_by(read_parameter_file(path, rules, name))
+            except UnreadableParameterFile as error:
+                raise UnreadableParameterFile(error.message, loaded) from error
     return loaded
+
+
+def read_parameter_file(path: Path, rules: Rules, name: str = "") -> ParameterFile:
+    """Read one file; ``name`` is what messages and origins call it, its path by default.
+
+    A file with credentials that everybody can read gives a warning. Raises as :func:`read_parameter_files`.
+    """
+    name = name or str(path)
+    try:
+        if path.is_dir():
+            return _of_directory(name, rules)
+        text = path.read_bytes()
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnreadableParameterFile(f"Could not find the parameter file: '{name}'; check its path") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise UnreadableParameterFile(
+            f"Could not load parameter file: '{name}' ({error}); make it readable for this account"
+        ) from error
+    parsed = parse_parameters(text, name, rules)
+    if mode & stat.S_IROTH and any(_holds_secret(key, value) for key, value in parsed.values.items()):
+        warning = f"{name}: holds credentials and everybody can read it; chmod o-r {name}"
+        return ParameterFile(parsed.values, parsed.sources, (*parsed.warnings, warning))
+    return parsed
 
 
 def parse_parameters(text: bytes, file: str, rules: Rules) -> ParameterFile:
@@ -81,26 +109,10 @@ def parse_parameters(text: bytes, file: str, rules: Rules) -> ParameterFile:
     return ParameterFile(values, sources, tuple(warnings))
 
 
-def _read_file(name: str, rules: Rules, folder: Path | None, loaded: ParameterFile) -> ParameterFile:
-    if folder is not None and (Path(name).name != name or name.startswith(".")):
+def _of_folder(name: str, folder: Path) -> Path:
+    if Path(name).name != name or name.startswith("."):
         raise SettingsError(f"parameters file '{name}' is no plain file name: name a file of {folder} without its path")
-    path = Path(name) if folder is None else folder / name
-    try:
-        if path.is_dir():
-            return _of_directory(name, rules)
-        text = path.read_bytes()
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise UnreadableParameterFile(f"Could not find the parameter file: '{name}'; check its path", loaded) from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise UnreadableParameterFile(
-            f"Could not load parameter file: '{name}' ({error}); make it readable for this account", loaded
-        ) from error
-    parsed = parse_parameters(text, name, rules)
-    if mode & stat.S_IROTH and any(_holds_secret(key, value) for key, value in parsed.values.items()):
-        warning = f"{name}: holds credentials and everybody can read it; chmod o-r {name}"
-        return ParameterFile(parsed.values, parsed.sources, (*parsed.warnings, warning))
-    return parsed
+    return folder / name
 
 
 def _holds_secret(key: str, value: str) -> bool:

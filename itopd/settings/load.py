@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from itopd.errors import SettingsError
 from itopd.rules import ITOPD
 from itopd.settings.declare import Declaration, declarations
-from itopd.settings.files import is_secret_name, read_parameter_files
+from itopd.settings.files import is_secret_name, read_parameter_file
 from itopd.settings.model import Settings
 from itopd.settings.origins import ARGUMENT, DEFAULT, Origin
 from itopd.settings.parameters import nearest
@@ -72,7 +72,7 @@ def load_settings(
     problems: list[str] = []
     warnings: list[str] = []
     layers = [
-        _from_files(paths, other_known, problems, warnings),
+        *(_from_file(Path(path), other_known, problems, warnings) for path in paths),
         _from_environment(environ, problems, warnings),
         _from_overrides(overrides or {}, problems),
     ]
@@ -119,18 +119,16 @@ def _spellings() -> dict[str, tuple[str, bool]]:
     return keys
 
 
-def _from_files(
-    paths: Sequence[str | Path], others: Collection[str], problems: list[str], warnings: list[str]
-) -> Layer:
-    files = read_parameter_files(",".join(map(str, paths)), ITOPD)
-    warnings += files.warnings
+def _from_file(path: Path, others: Collection[str], problems: list[str], warnings: list[str]) -> Layer:
+    file = read_parameter_file(path, ITOPD)
+    warnings += file.warnings
     keys = _spellings()
     entries = []
-    for key, value in files.values.items():
+    for key, value in file.values.items():
         if key in keys:
-            entries.append((key, value, files.sources[key]))
+            entries.append((key, value, file.sources[key]))
         elif key not in others:
-            problems.append(f"{files.sources[key]}: unknown setting '{key}'{nearest(key, keys)}")
+            problems.append(f"{file.sources[key]}: unknown setting '{key}'{nearest(key, keys)}")
     return _layer(entries, problems)
 
 

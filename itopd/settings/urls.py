@@ -30,10 +30,11 @@ def database_url_of(*, host: str, user: str, password: str, name: str, tls_ca: s
     """
     server = host.removeprefix("p:") or "localhost"
     account = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    account += "@" if account else ""
     options = {"charset": "utf8mb4"}
     if tls_ca is not None:
         options |= {"ssl_ca": tls_ca} if tls_ca else {"ssl_verify_cert": "true"}
-    return f"mysql+pymysql://{account}@{server}/{quote(name, safe='')}?{urlencode(options)}"
+    return f"mysql+pymysql://{account}{server}/{quote(name, safe='')}?{urlencode(options)}"
 
 
 def state_url_beside(database_url: str, data_folder: Path) -> str:
