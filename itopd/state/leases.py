@@ -14,7 +14,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from itopd.errors import ConflictError
-from itopd.state.instants import database_now
+from itopd.state.columns import database_now
 from itopd.state.owners import Owner
 from itopd.state.store import StateStore
 from itopd.state.tables import LEASE

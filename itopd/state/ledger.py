@@ -17,7 +17,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from itopd.state import leases
-from itopd.state.instants import database_now
+from itopd.state.columns import database_now
 from itopd.state.leases import LeaseLost
 from itopd.state.owners import Owner
 from itopd.state.run_ids import lowest_run_id, new_run_id

@@ -15,7 +15,12 @@ from itopd.state.tables import VERSION_TABLE
 SCHEMA = "0001"
 """The newest migration; a test compares it with the migrations themselves."""
 
-_DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mysql+pymysql"}
+_DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+    "mariadb+mysqldb": "mysql+mysqldb",
+}
 _BUSY_SECONDS = 30
 _MIGRATION_LOCK = "itopd.state.migration"
 _UNKNOWN_DATABASE = 1049
@@ -68,7 +73,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(f"the folder of the state store, {folder}, cannot be made: {error.strerror}") from error
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: DBAPIConnection, _record: object) -> None:
@@ -92,6 +97,8 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         url.set(query=query),
         isolation_level="READ COMMITTED",  # no gap locks: claims of different runs do not wait for each other
         pool_pre_ping=True,
+        pool_recycle=3600,
+        hide_parameters=True,
         connect_args=arguments,
     )
 
@@ -102,7 +109,7 @@ def _make_database(store: StateStore, url: sa.URL) -> None:
         with store.read():
             return
     except sa.exc.OperationalError as error:
-        if error.orig.args[0] != _UNKNOWN_DATABASE:
+        if _code(error) != _UNKNOWN_DATABASE:
             raise
     create = f"CREATE DATABASE IF NOT EXISTS `{url.database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     server = _mysql_engine(url._replace(database=None))
@@ -110,7 +117,7 @@ def _make_database(store: StateStore, url: sa.URL) -> None:
         with server.connect() as connection:
             connection.exec_driver_sql(create)
     except sa.exc.DBAPIError as error:
-        if error.orig.args[0] not in _NOT_ALLOWED:
+        if _code(error) not in _NOT_ALLOWED:
             raise
         raise DatabaseError(
             f"the state store's database {url.database} does not exist and this account may not create it "
@@ -143,6 +150,10 @@ def _migrate(store: StateStore) -> None:
         finally:
             if on_mysql:
                 connection.execute(sa.select(sa.func.release_lock(_MIGRATION_LOCK)))
+
+
+def _code(error: sa.exc.DBAPIError) -> object:
+    return error.orig.args[0] if error.orig is not None and error.orig.args else None
 
 
 def _reason(error: sa.exc.DBAPIError) -> str:

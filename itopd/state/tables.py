@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from itopd.state.instants import Instant
+from itopd.state.columns import Instant, Seconds
 
 metadata = sa.MetaData()
 
 VERSION_TABLE = "itopd_version"
 """Which migration was the last (alembic's table, under our name)."""
-
-_SECONDS = sa.Numeric(8, 3)
 
 RUN = sa.Table(
     "itopd_run",
@@ -60,10 +58,10 @@ TASK = sa.Table(
     sa.Column("latest_run_date", Instant, nullable=True),
     sa.Column("next_run_date", Instant, nullable=True),
     sa.Column("total_exec_count", sa.Integer, nullable=False),
-    sa.Column("latest_run_duration", _SECONDS, nullable=False),
-    sa.Column("min_run_duration", _SECONDS, nullable=False),
-    sa.Column("max_run_duration", _SECONDS, nullable=False),
-    sa.Column("average_run_duration", _SECONDS, nullable=False),
+    sa.Column("latest_run_duration", Seconds, nullable=False),
+    sa.Column("min_run_duration", Seconds, nullable=False),
+    sa.Column("max_run_duration", Seconds, nullable=False),
+    sa.Column("average_run_duration", Seconds, nullable=False),
     sa.Column("running", sa.Integer, nullable=False),
     sa.Column("status", sa.String(8), nullable=False, comment="active, paused or removed"),
     sa.Column("system_user", sa.String(255), nullable=False),

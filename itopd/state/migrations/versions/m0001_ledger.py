@@ -12,7 +12,7 @@ revision = "0001"
 down_revision = None
 
 _INSTANT = sa.DateTime().with_variant(DATETIME(fsp=6), "mysql")
-_SECONDS = sa.Numeric(8, 3)
+_SECONDS = sa.Numeric(8, 3).with_variant(sa.String(9), "sqlite")
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
 

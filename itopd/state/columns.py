@@ -1,4 +1,4 @@
-"""Instants in the state store: UTC, and the database's own clock.
+"""Column types of the state store: instants in UTC by the database's own clock, and exact seconds.
 
 Leases compare with the clock of the database, so hosts whose clocks differ agree on who holds what (``design.md``,
 Time). An instant is stored without offset, in UTC, with microseconds.
@@ -7,6 +7,7 @@ Time). An instant is stored without offset, in UTC, with microseconds.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,26 @@ class Instant(TypeDecorator[datetime]):
         """Say that what is stored is UTC."""
         del dialect
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Seconds(TypeDecorator[Decimal]):
+    """A duration with three decimals; SQLite, which has no decimals, keeps its text."""
+
+    impl = sa.Numeric(8, 3)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """Return a decimal column, or text on SQLite."""
+        return dialect.type_descriptor(sa.String(9) if dialect.name == "sqlite" else sa.Numeric(8, 3))
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:  # noqa: ANN401 - per engine
+        """Give SQLite the text of the number."""
+        return str(value) if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:  # noqa: ANN401
+        """Return the number exactly as it was stored."""
+        del dialect
+        return None if value is None else Decimal(value)
 
 
 class database_now(sa.sql.expression.FunctionElement[datetime]):  # noqa: N801 - reads as a function in statements
