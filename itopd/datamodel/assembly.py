@@ -11,7 +11,8 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from itopd.datamodel import types
-from itopd.datamodel.declaration import Declaration, DeclaredRule, words
+from itopd.datamodel.consistency import check_references
+from itopd.datamodel.declaration import Declaration, DeclaredRule
 from itopd.datamodel.lifecycle import LifeCycle, states_of_enum
 from itopd.datamodel.model import Attribute, Class, Model, UniquenessRule
 
@@ -27,7 +28,10 @@ _ITEM_OWNERS = ("org_id", "item_org_id")
 
 def assemble(declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]]) -> Model:
     """Build the model of all ``declarations``; ModelError names the class and attribute that does not fit."""
-    return _Assembly(declarations, texts).model()
+    assembly = _Assembly(declarations, texts)
+    model = assembly.model()
+    check_references(model, {name: declared.place for name, declared in assembly.declared.items()})
+    return model
 
 
 class _Assembly:
@@ -93,7 +97,9 @@ class _Assembly:
         allowed = declared.allowed_classes.get(code)
         if allowed is None or not allowed.categories:
             return tuple(sorted(self.declared))
-        named = {name for name, other in self.declared.items() if words(other.category) & allowed.categories}
+        named = {
+            name for name, other in self.declared.items() if allowed.categories.intersection(other.category.split(","))
+        }
         return tuple(sorted(named.union(name for name in allowed.added if name in self.declared)))
 
     def _resolve_external_fields(self) -> None:

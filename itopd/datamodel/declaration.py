@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itopd.datamodel.fields import LinkTracking, read_field
 from itopd.datamodel.lifecycle import LifeCycle, read_lifecycle
 from itopd.datamodel.model import Attribute
-from itopd.datamodel.source import FOREIGN_ROOTS, Element, Place, SourceFile, ids_of, text_of, truth_of
+from itopd.datamodel.source import FOREIGN_ROOTS, Element, Place, SourceFile, ids_of, text_of, truth_of, words_of
 
 HOOKS = frozenset(
     {
@@ -87,7 +87,7 @@ def read_class(element: Element, source: SourceFile, tracking: LinkTracking) -> 
         parent=None if parent in FOREIGN_ROOTS else parent,
         php_parent=text_of(element, "php_parent/name") or None,
         abstract=truth_of(properties, "abstract", default=False),
-        category=text_of(properties, "category"),
+        category=",".join(words_of(properties, "category")),
         key_type=text_of(properties, "key_type") or "autoincrement",
         table=text_of(properties, "db_table"),
         key_column=text_of(properties, "db_key_field") or "id",
@@ -146,13 +146,8 @@ def _hooks(element: Element, properties: Element | None) -> tuple[str, ...]:
 def _allowed_classes(fields: Element | None) -> dict[str, AllowedClasses]:
     return {
         field.get("id", ""): AllowedClasses(
-            words(text_of(field, "class_category")), tuple(sorted(words(text_of(field, "more_values"))))
+            frozenset(words_of(field, "class_category")), words_of(field, "more_values")
         )
         for field in (() if fields is None else fields)
         if field.find("class_category") is not None or field.find("more_values") is not None
     }
-
-
-def words(text: str) -> frozenset[str]:
-    """Return the comma-separated words of a text, without surrounding blanks."""
-    return frozenset(filter(None, (word.strip() for word in text.split(","))))

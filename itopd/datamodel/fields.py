@@ -8,7 +8,7 @@ from typing import Any
 
 from itopd.datamodel import types
 from itopd.datamodel.model import NOW, Attribute, OnTargetDelete, Threshold
-from itopd.datamodel.source import XSI_TYPE, Element, Place, children, ids_of, text_of, truth_of
+from itopd.datamodel.source import XSI_TYPE, Element, Place, children, ids_of, text_of, truth_of, words_of
 
 _ON_TARGET_DELETE: Mapping[str, OnTargetDelete] = {
     "": OnTargetDelete.AUTO,
@@ -146,21 +146,21 @@ def _link_set(_child: Children, element: Element, place: Place) -> dict[str, Any
     }
 
 
-def _values(element: Element) -> tuple[str, ...]:
+def _values(element: Element, place: Place) -> tuple[str, ...]:
     """Return the codes by rank where the field says so, else by code: the order of the ENUM column."""
-    codes = [(value.get("id", ""), text_of(value, "rank")) for value in element.iterfind("values/value")]
-    if text_of(element, "sort_type") == "rank":
-        return tuple(code for code, _ in sorted(codes, key=lambda pair: float(pair[1] or "0")))
-    return tuple(sorted(code for code, _ in codes))
+    codes = ids_of(element, "values/value")
+    if text_of(element, "sort_type") != "rank":
+        return tuple(sorted(codes))
+    ranks = {value.get("id", ""): _number(value, "rank", place) for value in element.iterfind("values/value")}
+    return tuple(sorted(codes, key=ranks.__getitem__))
 
 
-def _enum(_child: Children, element: Element, _place: Place) -> dict[str, Any]:
-    return {"values": _values(element)}
+def _enum(_child: Children, element: Element, place: Place) -> dict[str, Any]:
+    return {"values": _values(element, place)}
 
 
-def _enum_set(_child: Children, element: Element, _place: Place) -> dict[str, Any]:
-    codes = tuple(value.get("id", "") for value in element.iterfind("values/value"))
-    return {"values": codes, "max_items": _max_items(element), "default": None}
+def _enum_set(_child: Children, element: Element, place: Place) -> dict[str, Any]:
+    return {"values": ids_of(element, "values/value"), "max_items": _max_items(element, place), "default": None}
 
 
 def _meta_enum(_child: Children, element: Element, place: Place) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _meta_enum(_child: Children, element: Element, place: Place) -> dict[str, An
         place.refuse("a meta enum needs a <mapping>")
     mapped = _required(mapping, "attcode", place)
     return {
-        "values": _values(element),
+        "values": _values(element, place),
         "mapped_attribute": mapped,
         "mapping": {
             value.get("id", ""): meta.get("id", "")
@@ -180,13 +180,12 @@ def _meta_enum(_child: Children, element: Element, place: Place) -> dict[str, An
     }
 
 
-def _max_items(element: Element) -> int:
-    text = text_of(element, "max_items")
-    return int(text) if text.isdigit() else types.MAX_ITEMS
+def _max_items(element: Element, place: Place) -> int:
+    return _number(element, "max_items", place) if text_of(element, "max_items") else types.MAX_ITEMS
 
 
-def _tag_set(_child: Children, element: Element, _place: Place) -> dict[str, Any]:
-    return {"max_items": _max_items(element), "default": None}
+def _tag_set(_child: Children, element: Element, place: Place) -> dict[str, Any]:
+    return {"max_items": _max_items(element, place), "default": None}
 
 
 def _of_class(_child: Children, element: Element, place: Place) -> dict[str, Any]:
@@ -195,19 +194,15 @@ def _of_class(_child: Children, element: Element, place: Place) -> dict[str, Any
 
 
 def _code_set(child: Children, element: Element, place: Place) -> dict[str, Any]:
-    items = _max_items(element)
+    items = _max_items(element, place)
     return _of_class(child, element, place) | {
         "max_items": items,
         # 15 characters are set aside for each code (300 for the 20 fields of a trigger on update).
         "max_size": max(types.MAX_SIZES["AttributeClassAttCodeSet"], 15 * items),
-        "types_only": _words(text_of(element, "attribute_definition_list")),
-        "types_excluded": _words(text_of(element, "attribute_definition_exclusion_list")),
+        "types_only": words_of(element, "attribute_definition_list"),
+        "types_excluded": words_of(element, "attribute_definition_exclusion_list"),
         "default": None,
     }
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _decimal(_child: Children, element: Element, place: Place) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from itopd.datamodel.assembly import assemble
 from itopd.datamodel.declaration import Declaration, read_class
 from itopd.datamodel.fields import LinkTracking
 from itopd.datamodel.model import Model
-from itopd.datamodel.source import SourceFile, read_source
+from itopd.datamodel.source import Element, Place, SourceFile, read_source
 
 BUNDLED = Path(__file__).parent / "bundled"
 """The data model that itopd brings: iTop's core classes (files with ``built_in``) and its default ITIL classes."""
@@ -26,18 +26,16 @@ def bundled_model() -> Model:
 def load_model(*paths: Path | str, tracking: LinkTracking | None = None) -> Model:
     """Return the model of iTop's compiled XML files over the bundled core classes.
 
-    The files replace the bundled default classes altogether (their texts stay: labels for classes of the same name);
-    of the bundled core classes (those iTop has in code)
-    they replace the ones they declare. Core classes of a module that the files say is not installed are left out.
-    A later file wins over an earlier one. Without paths it is the bundled model. ``tracking`` gives the history
+    The files replace all bundled default classes, and those bundled core classes that they declare themselves. Core
+    classes of a module that the files say is not installed are left out. Bundled texts stay, for classes of the same
+    name. A later file wins over an earlier one; without paths it is the bundled model. ``tracking`` gives the history
     levels of link sets that declare none. Raises MissingFile or ModelError.
     """
     given = [read_source(Path(path)) for path in paths]
     bundled = _bundled_sources()
-    return build_model(
-        [*(replace(source, classes=()) if given and not source.built_in else source for source in bundled), *given],
-        tracking,
-    )
+    if given:
+        bundled = [source if source.built_in else replace(source, classes=()) for source in bundled]
+    return build_model([*bundled, *given], tracking)
 
 
 def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = None) -> Model:
@@ -50,12 +48,26 @@ def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = N
     for source in sources:
         for language, entries in source.texts.items():
             texts.setdefault(language, {}).update(entries)
-        for element in source.classes:
+        for element in _distinct(source):
             module = element.get("module")
             if module is None or modules is None or module in modules:
                 declared = read_class(element, source, tracking or LinkTracking())
                 declarations[declared.name] = declared
     return assemble(declarations, texts)
+
+
+def _distinct(source: SourceFile) -> tuple[Element, ...]:
+    """Return the classes of a file; refuse a class told twice, and differences that only iTop's compiler can apply."""
+    seen: set[str] = set()
+    for element in source.classes:
+        name = element.get("id", "")
+        place = Place(source.name, name)
+        if name in seen:
+            place.refuse("the class is declared twice in this file")
+        if element.get("_delta") not in {None, "define"}:
+            place.refuse("this is a module's difference file; give the compiled datamodel-<environment>.xml instead")
+        seen.add(name)
+    return source.classes
 
 
 def _bundled_sources() -> list[SourceFile]:

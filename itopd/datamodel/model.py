@@ -183,7 +183,8 @@ class Class:
     """Its own table; ``None`` when it declares no stored attribute."""
     key_column: str
     key_type: str
-    """``autoincrement``, or empty when ids come from the root class."""
+    """``autoincrement`` when the table numbers its rows itself, else ``other``. Ids of subclasses are always those of
+    the root row, whatever their own table could do."""
     final_class_column: str | None
     """Column of its own table holding the final class; ``None`` on leaves."""
     attributes: Mapping[str, Attribute]

@@ -110,7 +110,7 @@ def truth_of(element: Element | None, tag: str, *, default: bool) -> bool:
 
 
 def ids_of(element: Element | None, path: str) -> tuple[str, ...]:
-    """Return the ``id`` of each element found at ``path``, in the order of their ``rank`` if they have one."""
+    """Return the ``id`` of each element found at ``path``."""
     return () if element is None else tuple(child.get("id", "") for child in element.iterfind(path))
 
 
@@ -121,3 +121,8 @@ def children(element: Element, path: str, place: Place) -> Iterator[tuple[str, E
         if identifier is None:
             place.refuse(f"<{child.tag}> has no id")
         yield identifier, child
+
+
+def words_of(element: Element | None, tag: str) -> tuple[str, ...]:
+    """Return the comma-separated words of a child's text."""
+    return tuple(filter(None, (word.strip() for word in text_of(element, tag).split(","))))

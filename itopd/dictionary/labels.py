@@ -64,7 +64,7 @@ class Dictionary:
         return known
 
     def word(self, key: str) -> str:
-        """Return a word, or a pattern with ``{names}`` to fill in: ``boolean/yes``, ``undefined_object``, ``id``, ..."""
+        """Return a word, or a pattern with ``{names}`` to fill in: ``boolean/yes``, ``undefined_enum``, ``id``, ..."""
         return self._first(f"Word:{key}") or key
 
     # --- look-up ----------------------------------------------------------------------------------------------------
