@@ -1,0 +1,256 @@
+"""iTop's sample database, on SQLite and on MariaDB, and empty databases with the bundled schema.
+
+SQLite: a file is prepared once per machine (keyed by dump and schema) and copied. MariaDB: each process loads the
+dump once into a template; a test gets a database whose touched tables are put back afterwards.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import gzip
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from itopd.attributes import BINARY_KINDS, Column, Stored
+from itopd.database import Database, insert_rows, open_database
+from itopd.database.ddl import create_statements
+from itopd.datamodel import bundled_model
+from tests.support.servers import (
+    HOST,
+    MARIADB_PORT,
+    PARIS,
+    admin_connection,
+    empty_mariadb,
+    mariadb_url,
+    opened,
+    require,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT.parent / "shared" / "reference" / "itop-3.2"
+DUMP = REFERENCE / "sample.sql.gz"
+
+_CREATE = re.compile(rb"CREATE TABLE `(\w+)` \(\n(.*?)\n\) ENGINE=\w+(?: AUTO_INCREMENT=(\d+))?", re.DOTALL)
+_COLUMN = re.compile(rb"^  `(\w+)` ", re.MULTILINE)
+_INSERT = re.compile(rb"INSERT INTO `(\w+)` VALUES\n")
+_VALUE = re.compile(
+    rb"'([^'\\]*(?:\\.[^'\\]*)*)'|0x([0-9A-Fa-f]+)|(NULL)|(-?[0-9.]+)|(\),\n\()|(\);\n)|[(,]", re.DOTALL
+)
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPED = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a", b"b": b"\b"}
+
+
+def require_shared() -> None:
+    """Skip (fail in CI) when the reference data is not there."""
+    require(DUMP.exists(), f"the reference data {DUMP}")
+
+
+@contextmanager
+def new_sqlite(folder: Path) -> Iterator[Database]:
+    """Give an empty SQLite database with the bundled schema, in ``folder``."""
+    with opened(f"sqlite:///{_copy(_prepared_sqlite(with_sample=False), folder)}") as database:
+        yield database
+
+
+@contextmanager
+def sample_sqlite(folder: Path) -> Iterator[Database]:
+    """Give a copy of the sample on SQLite, in ``folder``."""
+    require_shared()
+    with opened(f"sqlite:///{_copy(_prepared_sqlite(with_sample=True), folder)}") as database:
+        yield database
+
+
+@contextmanager
+def new_mariadb() -> Iterator[Database]:
+    """Give an empty MariaDB database with the bundled schema; its tables are emptied for the next test."""
+    with _pooled(with_sample=False) as database:
+        yield database
+
+
+@contextmanager
+def sample_mariadb() -> Iterator[Database]:
+    """Give the sample on MariaDB; tables that were touched are put back for the next test."""
+    require_shared()
+    with _pooled(with_sample=True) as database:
+        yield database
+
+
+@contextmanager
+def fresh_sample_mariadb() -> Iterator[Database]:
+    """Give the sample on MariaDB as the dump makes it, in a database of its own that is dropped afterwards."""
+    require_shared()
+    with empty_mariadb() as name:
+        load_dump(name)
+        with opened(mariadb_url(name)) as database:
+            yield database
+
+
+def load_dump(name: str) -> None:
+    """Load the dump into an empty database of the server, as it is."""
+    subprocess.run(
+        ["mariadb", f"--host={HOST}", f"--port={MARIADB_PORT}", "--user=root", name],
+        input=gzip.decompress(DUMP.read_bytes()),
+        check=True,
+    )
+
+
+def _copy(prepared: Path, folder: Path) -> Path:
+    target = folder / f"{secrets.token_hex(4)}.db"
+    shutil.copyfile(prepared, target)
+    return target
+
+
+@cache
+def _prepared_sqlite(*, with_sample: bool) -> Path:
+    """Return the prepared file, made when there is none for this dump and this schema."""
+    model = bundled_model()
+    database = open_database("sqlite:////nowhere-yet.db", model, PARIS)
+    statements = [s for d in database.definitions() for s in create_statements("sqlite", d, "")]
+    database.close()
+    key = hashlib.sha256("\n".join(statements).encode())
+    key.update(Path(__file__).read_bytes())
+    if with_sample:
+        key.update(str(DUMP.stat().st_mtime_ns).encode())
+    folder = Path(tempfile.gettempdir()) / f"itopd-test-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / f"{'sample' if with_sample else 'empty'}-{key.hexdigest()[:16]}.db"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            draft = target.with_suffix(".draft")
+            draft.unlink(missing_ok=True)
+            with opened(f"sqlite:///{draft}") as fresh:
+                fresh.create_schema()
+                if with_sample:
+                    _load_sqlite(fresh, gzip.decompress(DUMP.read_bytes()))
+            draft.rename(target)
+    return target
+
+
+def _load_sqlite(database: Database, dump: bytes) -> None:
+    """Insert the rows of the dump, and move the counters to where the dump leaves them."""
+    classes = {cls.table.lower(): cls.name for cls in database.model.values() if cls.table}
+    names: dict[str, list[str]] = {}
+    with database.write() as connection:
+        position = 0
+        for create in _CREATE.finditer(dump):
+            table = create[1].decode()
+            names[table] = [name.decode() for name in _COLUMN.findall(create[2])]
+            definition = database.definition(classes[table])
+            if create[3] and definition.is_root and definition.autoincrement:
+                connection.exec_driver_sql(
+                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (definition.name, int(create[3]) - 1)
+                )
+        while insert := _INSERT.search(dump, position):
+            table = insert[1].decode()
+            definition = database.definition(classes[table])
+            kinds = {column.name.lower(): column for column in definition.columns}
+            columns = [kinds.get(name.lower()) for name in names[table]]
+            rows, position = _rows(dump, insert.end(), columns)
+            insert_rows(connection, database.table(classes[table]), names[table], rows)
+
+
+def _rows(dump: bytes, position: int, columns: list[Column | None]) -> tuple[list[tuple[Stored, ...]], int]:
+    """Return the rows of one INSERT, and where the next statement starts."""
+    rows: list[tuple[Stored, ...]] = []
+    row: list[Stored] = []
+    while True:
+        match = _VALUE.match(dump, position)
+        if match is None:
+            raise ValueError(f"cannot read the dump at byte {position}: {dump[position : position + 40]!r}")
+        position = match.end()
+        text, hexadecimal, null, number, between, end = match.groups()
+        if text is not None or hexadecimal is not None:
+            value = _unescape(text) if text is not None else bytes.fromhex(hexadecimal.decode())
+            column = columns[len(row)]
+            row.append(value if column and column.kind in BINARY_KINDS else value.decode())
+        elif null:
+            row.append(None)
+        elif number:
+            row.append(number.decode() if b"." in number else int(number))
+        elif between or end:
+            rows.append(tuple(row))
+            row = []
+            if end:
+                return rows, position
+
+
+def _unescape(text: bytes) -> bytes:
+    return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), text) if b"\\" in text else text
+
+
+class _MariadbPool:
+    """A template and a working copy on the server; the copy's touched tables are put back after each use."""
+
+    def __init__(self, *, with_sample: bool) -> None:
+        token = secrets.token_hex(6)
+        self.template, self.work = f"itopd_test_{token}_template", f"itopd_test_{token}_work"
+        atexit.register(self.drop)
+        with admin_connection() as connection, connection.cursor() as cursor:
+            for name in (self.template, self.work):
+                cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        for name in (self.template, self.work):
+            if with_sample:
+                load_dump(name)
+            else:
+                with opened(mariadb_url(name)) as database:
+                    database.create_schema()
+        self.state = self._state()
+
+    def _state(self) -> dict[str, tuple[int, int]]:
+        """Return checksum and counter of every table of the working copy."""
+        with admin_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name, auto_increment FROM information_schema.tables WHERE table_schema = %s", (self.work,)
+            )
+            counters = dict(cursor.fetchall())
+            if not counters:
+                return {}
+            cursor.execute("CHECKSUM TABLE " + ", ".join(f"`{self.work}`.`{name}`" for name in counters))
+            checksums = {name.split(".", 1)[1]: checksum for name, checksum in cursor.fetchall()}
+        return {name: (checksums[name], counters[name]) for name in counters}
+
+    def restore(self) -> None:
+        """Put back every table that is not as it was, and drop those that were not there."""
+        now = self._state()
+        with admin_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(f"USE {self.work}")
+            cursor.execute("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = 20")
+            for name in now.keys() - self.state.keys():
+                cursor.execute(f"DROP TABLE `{name}`")
+            for name, state in self.state.items():
+                if now.get(name) != state:
+                    cursor.execute(f"CREATE OR REPLACE TABLE `{name}` LIKE `{self.template}`.`{name}`")
+                    cursor.execute(f"INSERT INTO `{name}` SELECT * FROM `{self.template}`.`{name}`")
+                    if state[1] is not None:
+                        cursor.execute(f"ALTER TABLE `{name}` AUTO_INCREMENT = {state[1]}")
+
+    def drop(self) -> None:
+        with admin_connection() as connection, connection.cursor() as cursor:
+            for name in (self.template, self.work):
+                cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+
+_idle: dict[bool, list[_MariadbPool]] = {True: [], False: []}
+
+
+@contextmanager
+def _pooled(*, with_sample: bool) -> Iterator[Database]:
+    idle = _idle[with_sample]
+    pool = idle.pop() if idle else _MariadbPool(with_sample=with_sample)
+    try:
+        with opened(mariadb_url(pool.work)) as database:
+            yield database
+    finally:
+        pool.restore()
+        idle.append(pool)
