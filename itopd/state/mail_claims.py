@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from itopd.state.instants import Instant, database_now
+from itopd.state.columns import Instant, database_now
 from itopd.state.owners import Owner
 from itopd.state.store import StateStore
 from itopd.state.tables import metadata
@@ -123,17 +123,41 @@ def let_go(store: StateStore, task_ids: Collection[int], *, tried: bool) -> None
 
 
 def abandoned(store: StateStore, patience: int) -> list[MailClaim]:
-    """Return the claims whose owner is dead, or gave no sign of life for ``patience`` seconds, or that nobody owns."""
+    """Return the claims whose owner is dead, or gave no sign of life for ``patience`` seconds."""
     silent = (MAIL_CLAIM.c.seen < database_now(-patience)).label("silent")
     columns = [column for column in MAIL_CLAIM.c if column.name != "seen"]
+    query = sa.select(*columns, silent).where(MAIL_CLAIM.c.owner != "").order_by(MAIL_CLAIM.c.task_id)
     with store.read() as connection:
-        rows = connection.execute(sa.select(*columns, silent).order_by(MAIL_CLAIM.c.task_id)).all()
+        rows = connection.execute(query).all()
     dead = {owner: _is_dead(owner) for owner in {row.owner for row in rows}}
     return [
         MailClaim(row.task_id, row.owner, row.started, Stage(row.stage), row.tries)
         for row in rows
         if row.silent or dead[row.owner]
     ]
+
+
+def take_over(store: StateStore, owner: Owner, claims: Sequence[MailClaim]) -> list[MailClaim]:
+    """Make ``owner`` the owner of abandoned claims; return those that nobody else took over meanwhile."""
+    if not claims:
+        return []
+    change = MAIL_CLAIM.update().values(owner=str(owner), seen=database_now())
+
+    def work(connection: sa.Connection) -> list[MailClaim]:
+        return [
+            claim
+            for claim in claims
+            if connection.execute(
+                change.where(
+                    MAIL_CLAIM.c.task_id == claim.task_id,
+                    MAIL_CLAIM.c.owner == claim.owner,
+                    MAIL_CLAIM.c.started == claim.started,
+                )
+            ).rowcount
+            == 1
+        ]
+
+    return store.transact(work)
 
 
 def _is_dead(owner: str) -> bool:

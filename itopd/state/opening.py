@@ -12,7 +12,7 @@ from itopd.errors import DatabaseError, SettingsError
 from itopd.state.store import StateStore
 from itopd.state.tables import VERSION_TABLE
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration; a test compares it with the migrations themselves."""
 
 _DRIVERS = {

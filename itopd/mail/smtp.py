@@ -1,0 +1,224 @@
+"""SMTP over one kept connection (``spec/email.md`` §4, SMTP dialogue; §5; §10).
+
+The dialogue is ours, the connection, TLS and login are aiosmtplib's: only so is it known at each moment whether the
+server may already have taken the mail, and each recipient gets its own answer.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from dataclasses import dataclass, field
+
+import aiosmtplib
+import structlog
+from aiosmtplib.errors import SMTPException, SMTPResponseException
+
+from itopd.mail.compose import Letter
+from itopd.mail.crash_points import crash_point
+from itopd.mail.transport import Blame, Failure, Receipt, Refusal
+
+_log = structlog.get_logger(__name__)
+
+_ANSWER_TIMEOUT = 600.0
+"""Seconds a server may take to answer after the end of the data (RFC 5321 §4.5.3.2.6)."""
+_STUFFED = re.compile(rb"^\.", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where and how to connect."""
+
+    host: str
+    port: int
+    encryption: str = ""
+    """``tls`` = STARTTLS, ``ssl`` = TLS from the start, empty = none."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    """Empty = no login, whatever the user name says."""
+    verify_peer: bool = True
+    timeout: float = 30.0
+    """Seconds for the connection and for each answer before the data."""
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class _Answered(Exception):  # noqa: N818 - an answer, not an error
+    """The server said no to a command that concerns the whole letter."""
+
+    def __init__(self, stage: str, code: int, text: str) -> None:
+        super().__init__(f"{stage}: {_answer(code, text)}")
+        self.code = code
+
+
+class SmtpTransport:
+    """Sends letters to one server over one connection, made when needed and kept until ``close``."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._client: aiosmtplib.SMTP | None = None
+        self._handed_over = False
+
+    @property
+    def handed_over(self) -> bool:
+        """Return whether the data of the current letter began to leave: from then on the server may have taken it."""
+        return self._handed_over
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Hand one letter over; a connection found dead before the data is replaced once."""
+        kept = self._client is not None
+        self._handed_over = False
+        try:
+            try:
+                return await self._transaction(letter)
+            except (_Answered, SMTPException, OSError) as error:
+                if not kept or self._handed_over or not _is_lost(error):
+                    raise
+                # A server may close an idle connection at any time; that says nothing about this letter.
+                _log.info("mail.connection.lost", server=str(self._server), reason=str(error))
+                self._drop()
+                return await self._transaction(letter)
+        except _Answered as answer:
+            await self._reset(closing=answer.code == 421)
+            return Receipt(failure=Failure(str(answer), _blame(answer.code)))
+        except (SMTPException, OSError) as error:
+            self._drop()
+            return Receipt(failure=self._lost(error))
+        except BaseException:  # abandoned in the middle of a dialogue
+            self._drop()
+            raise
+
+    async def close(self) -> None:
+        """Say goodbye; a server that does not answer is left."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            await client.quit(timeout=2)
+        except (SMTPException, OSError) as error:
+            _log.debug("mail.quit.failed", server=str(self._server), reason=str(error))
+        finally:
+            client.close()
+
+    async def _transaction(self, letter: Letter) -> Receipt:
+        client = await self._connected()
+        code, text = await client.execute_command(b"MAIL", f"FROM:<{letter.sender}>".encode("ascii"))
+        if code != 250:
+            raise _Answered(f"The server refused the sender {letter.sender}", code, text)
+        refused: list[Refusal] = []
+        for address in letter.recipients:
+            code, text = await client.execute_command(b"RCPT", f"TO:<{address}>".encode("ascii"))
+            if code == 421:
+                raise _Answered(f"The server closed the connection at {address}", code, text)
+            if code not in (250, 251, 252):
+                refused.append(Refusal(address, _answer(code, text), permanent=500 <= code < 600))
+        if len(refused) == len(letter.recipients):
+            await self._reset()
+            return Receipt(refused=tuple(refused))
+        code, text = await client.execute_command(b"DATA")
+        if code != 354:
+            raise _Answered("The server refused the data", code, text)
+        await self._data(client, letter.content)
+        return Receipt(refused=tuple(refused))
+
+    async def _data(self, client: aiosmtplib.SMTP, content: bytes) -> None:
+        protocol = client.protocol
+        if protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        crash_point("mail.before_data")
+        self._handed_over = True
+        protocol.write(_STUFFED.sub(b"..", content) + b".\r\n")
+        crash_point("mail.in_data")
+        code, text = await protocol.read_response(timeout=_ANSWER_TIMEOUT)
+        if code != 250:
+            raise _Answered("The server refused the mail", code, text)
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._client is not None and self._client.is_connected:
+            return self._client
+        server = self._server
+        client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.encryption == "ssl",
+            start_tls=server.encryption == "tls",
+            tls_context=_tls(server),
+            timeout=server.timeout,
+            local_hostname=_own_name(),
+        )
+        try:
+            await client.connect()
+            if server.password:
+                await client.login(server.username, server.password)
+        except BaseException:
+            client.close()
+            raise
+        self._client = client
+        return client
+
+    async def _reset(self, *, closing: bool = False) -> None:
+        """Make the connection ready for the next letter after one that was not taken."""
+        if closing or self._client is None:
+            self._drop()
+            return
+        try:
+            await self._client.rset()
+        except (SMTPException, OSError):
+            self._drop()  # the next letter connects anew
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _lost(self, error: Exception) -> Failure:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, SMTPResponseException):
+            reason = _answer(error.code, error.message)
+        if self._handed_over:
+            text = (
+                f"The connection to {self._server} broke after the mail was handed over ({reason}): it may have been "
+                "delivered; it is repeated with the same Message-ID."
+            )
+            return Failure(text, Blame.TEMPORARY)
+        return Failure(
+            f"The mail server {self._server} cannot be used: {reason}. Check the settings email_transport_smtp.*.",
+            Blame.SERVER,
+        )
+
+
+def _tls(server: SmtpServer) -> ssl.SSLContext | None:
+    if not server.encryption:
+        return None
+    context = ssl.create_default_context()
+    if not server.verify_peer:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _own_name() -> str:
+    """Return the name to say in EHLO: ours when it is a full one, else iTop's ``localhost``."""
+    name = socket.gethostname()
+    return name if "." in name and name.isascii() else "localhost"
+
+
+def _is_lost(error: Exception) -> bool:
+    """Return whether a dead connection, not an answer, is the reason."""
+    if isinstance(error, _Answered | SMTPResponseException):
+        return error.code == 421
+    return isinstance(error, aiosmtplib.SMTPServerDisconnected | OSError) and not isinstance(
+        error, aiosmtplib.SMTPConnectError | TimeoutError
+    )
+
+
+def _blame(code: int) -> Blame:
+    if code == 421:
+        return Blame.SERVER
+    return Blame.PERMANENT if 500 <= code < 600 else Blame.TEMPORARY
+
+
+def _answer(code: int, text: str) -> str:
+    return f"{code} {' '.join(text.encode('utf-8', 'replace').decode('utf-8').split())}".strip()
