@@ -1,0 +1,71 @@
+"""What passes between the heartbeat and the process that does the work of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from itopd.state import SubjectKind
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """What a child process must know about its run. Plain data: it crosses the border between processes."""
+
+    run_id: str
+    kind: SubjectKind
+    name: str
+    due: datetime
+    started: datetime
+    until: datetime
+    """Soft limit, UTC."""
+    token: int
+    """Fencing: results are recorded only while the run still has this token."""
+    attempt: int
+    """1 the first time; more when earlier owners died."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Opaque to the heartbeat: what the child entry needs to build its world (paths, overrides)."""
+    service: str = ""
+    """Of a job: the service to run."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Of a job: the service's own keys, as text."""
+    output_file: str = ""
+    """Of a job: where the result goes, placeholders filled in; empty: nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended, as the child tells it."""
+
+    succeeded: bool
+    exit_code: int
+    """Of ``errors.py``."""
+    message: str = ""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    error: str = ""
+    """For people: the reason of a failure, with its place in the code when nobody foresaw it."""
+    unfinished: bool = False
+    """It obeyed a stop between two chunks and wants to be continued."""
+
+
+class Control(Protocol):
+    """The child's line to the heartbeat."""
+
+    def should_stop(self) -> bool:
+        """Return whether to stop at the next chance: asked to, past the limit, or no longer the owner."""
+        ...
+
+    def progress(self, done: int, total: int | None, unit: str) -> None:
+        """Say how far the run is."""
+        ...
+
+
+ChildEntry = Callable[[RunSpec, Control], RunOutcome]
+"""What does the work: ``wiring`` names it as ``module:function``."""
+
+
+def progress_text(done: int, total: int | None, unit: str) -> str:
+    """Return progress for people: ``1200 of 5000 rows``."""
+    return f"{done} {unit}" if total is None else f"{done} of {total} {unit}"
