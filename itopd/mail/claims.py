@@ -7,7 +7,7 @@ settles a row says what the row must still look like, so a delivery that was tak
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -84,9 +84,9 @@ class MailQueue:
         self._state: Final = state
         self._owner: Final = owner
         self._policy: Final = policy
-        self._task: Final = task = database.table("AsyncTask")
-        self._mail: Final = mail = database.table(QUEUED_MAIL)
-        event = database.table("Event")
+        task, mail, event = (database.table(name) for name in ("AsyncTask", QUEUED_MAIL, "Event"))
+        self._task: Final = task
+        self._mail: Final = mail
         # The statements of every single mail are built once.
         still_ours = (
             task.c.id == sa.bindparam("task_id"),
@@ -259,7 +259,7 @@ class MailQueue:
             return ids
         mail = self._mail
         query = sa.select(mail.c.id, sa.func.length(mail.c.message)).where(mail.c.id.in_(ids))
-        sizes: dict[int, int | None] = {task_id: size for task_id, size in connection.execute(query)}
+        sizes: dict[int, int | None] = {row[0]: row[1] for row in connection.execute(query)}
         total = 0
         for count, task_id in enumerate(ids):
             total += sizes.get(task_id) or 0
@@ -281,12 +281,13 @@ class MailQueue:
     def _read(self, row: sa.RowMapping, started: str) -> QueuedMail:
         payload, version = row["message"] or "", row["version"] or 0
         content: Message | PayloadError
-        try:
-            if row["mail_id"] is None:
-                raise PayloadError("Failed, corrupted data: the queue has no mail for this task.")
-            content = read_payload(payload, version)
-        except PayloadError as error:
-            content = error
+        if row["mail_id"] is None:
+            content = PayloadError("Failed, corrupted data: the queue has no mail for this task.")
+        else:
+            try:
+                content = read_payload(payload, version)
+            except PayloadError as error:
+                content = error
         return QueuedMail(
             id=row["id"],
             started=started,
@@ -323,7 +324,7 @@ class MailQueue:
         self._tell(connection, event_id, "", message)
         return True
 
-    def _change(self, connection: sa.Connection, task_id: int, started: str, values: dict[str, object]) -> bool:
+    def _change(self, connection: sa.Connection, task_id: int, started: str, values: Mapping[str, object]) -> bool:
         change = self._change_task.values(**values)
         return connection.execute(change, {"task_id": task_id, "since": started}).rowcount == 1
 

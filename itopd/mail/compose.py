@@ -22,10 +22,9 @@ from itopd.mail.mime import Entity, attachment_entity, multipart, picture_entity
 from itopd.mail.pictures import Picture, embed
 
 _OURS = frozenset(
-    "bcc cc date from message-id mime-version reply-to return-path sender subject to "
-    "references in-reply-to".split()
+    {"bcc", "cc", "date", "from", "message-id", "mime-version", "reply-to", "return-path", "sender", "subject", "to"}
 )
-"""Headers that the message itself decides; a caller's header of such a name, or of the Content family, is left out."""
+"""Headers that the message itself decides: a caller's header of such a name is left out, as are all ``Content-*``."""
 
 
 class Unsendable(InputError):

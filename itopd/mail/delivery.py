@@ -7,7 +7,8 @@ One delivery uses one transport. Several senders on one queue need nothing here 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -76,7 +77,7 @@ def deliver(
     transport: Transport,
     clock: Clock,
     policy: RetryPolicy,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),
 ) -> Delivery:
     """Send what is due in the queue and return what became of it; the transport is closed at the end.
 
@@ -102,26 +103,25 @@ class _Run:
         self._settled: list[int] = []
         """Rows whose claim is still to be forgotten: that is done together with the next mail's note."""
         self._server_failures = 0
+        self._offered = False
+        """Whether the mail being delivered was given to the transport: then a server may have it."""
         self._alive = self._paced = clock.monotonic()
 
     async def run(self) -> Delivery:
         before = self._now()
         rescued = self._queue.rescue(before)
         self._done = replace(self._done, rescued=rescued)
-        batch: Sequence[QueuedMail] = ()
-        position = 0
+        waiting: deque[QueuedMail] = deque()
         try:
             while not self._over():
-                batch, position = self._queue.claim(self._now(), before, BATCH), 0
-                if not batch:
+                waiting += self._queue.claim(self._now(), before, BATCH)
+                if not waiting:
                     break
-                while position < len(batch) and not self._over():
-                    if await self._deliver_one(batch[position]):
-                        position += 1
-                        await self._pace()
+                while waiting and not self._over():
+                    await self._deliver_first(waiting)
         finally:
             try:
-                self._hand_back(batch[position:])
+                self._hand_back(waiting)
             finally:
                 await self._transport.close()
         return self._done
@@ -136,6 +136,19 @@ class _Run:
             or limits.should_stop()
             or (limits.until is not None and self._clock.now() >= limits.until)
         )
+
+    async def _deliver_first(self, waiting: deque[QueuedMail]) -> None:
+        """Deliver or settle the first mail; it stays when nobody can have it and it was not settled."""
+        mail = waiting.popleft()
+        self._offered = False
+        try:
+            if not await self._deliver_one(mail):
+                waiting.appendleft(mail)
+        except BaseException:
+            if not self._offered:
+                waiting.appendleft(mail)
+            raise
+        await self._pace()
 
     async def _deliver_one(self, mail: QueuedMail) -> bool:
         """Deliver or settle one mail; ``False``: it was abandoned before anybody could take it."""
@@ -179,6 +192,7 @@ class _Run:
 
     async def _send(self, letter: Letter) -> Receipt | None:
         """Send; when it is time to stop and the server cannot have the letter yet, abandon it and return ``None``."""
+        self._offered = True
         sending = asyncio.ensure_future(self._transport.send(letter))
         try:
             while True:
@@ -256,8 +270,9 @@ class _Run:
         _log.warning("mail.claim.lost", mail=mail.id)
         self._done = replace(self._done, lost=self._done.lost + 1)
 
-    def _hand_back(self, mails: Sequence[QueuedMail]) -> None:
+    def _hand_back(self, waiting: Iterable[QueuedMail]) -> None:
         self._queue.forget(self._settled)
+        mails = list(waiting)
         if mails:
             returned = self._queue.hand_back(mails)
             self._done = replace(self._done, handed_back=returned)

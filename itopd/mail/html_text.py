@@ -14,8 +14,8 @@ _BLANKS = re.compile(r"[ \t\r\n\f\v\u00a0]+")
 _HIDDEN = frozenset({"script", "style", "title", "template"})
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"})
 _LINES = frozenset(
-    "address article aside center dd div dl dt fieldset figcaption figure footer form header li main nav section "
-    "table tbody tfoot thead tr".split()
+    {"address", "article", "aside", "center", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer"}
+    | {"form", "header", "li", "main", "nav", "section", "table", "tbody", "tfoot", "thead", "tr"}
 )
 _RULE = "-" * 63
 
@@ -23,7 +23,7 @@ _RULE = "-" * 63
 def html_to_text(html: str) -> str:
     """Return what ``html`` says, as plain text with line feeds; broken markup is read as a browser would."""
     writer = _Writer()
-    parser = etree.HTMLParser(target=writer, encoding="utf-8", recover=True)
+    parser = etree.HTMLParser(target=writer, encoding="utf-8", recover=True)  # type: ignore[arg-type]  # it gives str
     # The opening tags keep the parser from inventing a paragraph around text that stands in none.
     source = "<html><body>" + html.replace("\0", "")
     try:
@@ -57,6 +57,7 @@ class _Writer:
         """A cell has begun and has no text yet: blocks inside it start no line."""
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """Receive an opening tag."""
         if tag in _HIDDEN:
             self._hidden += 1
         if self._hidden:
@@ -90,6 +91,7 @@ class _Writer:
                 self._pre += 1
 
     def end(self, tag: str) -> None:
+        """Receive a closing tag, also one that the parser supplied."""
         if tag in _HIDDEN:
             self._hidden = max(0, self._hidden - 1)
             return
@@ -114,6 +116,7 @@ class _Writer:
             self._block(tag)
 
     def data(self, text: str) -> None:
+        """Receive text."""
         if self._hidden:
             return
         if self._pre:
@@ -135,6 +138,7 @@ class _Writer:
         """Leave comments out."""
 
     def close(self) -> str:
+        """Return the text."""
         lines = (line.rstrip(" ") for line in "".join(self._out).split("\n"))
         return "\n".join(lines).strip("\n ")
 

@@ -1,7 +1,7 @@
 """Pictures of objects inside a mail: found in the HTML, read from ``inline_image``, shown by ``cid:``.
 
-iTop marks such an ``img`` tag with ``data-img-id`` and ``data-img-secret`` (``spec/email.md`` §3). They are resolved when
-the mail is sent, so the queue does not hold them.
+iTop marks such an ``img`` tag with ``data-img-id`` and ``data-img-secret`` (``spec/email.md`` §3). They are resolved
+when the mail is sent, so the queue does not hold them.
 """
 
 from __future__ import annotations

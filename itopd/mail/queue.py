@@ -84,20 +84,14 @@ def put_all(
     if not messages:
         return ()
     ids = database.allocate_ids(connection, "AsyncTask", len(messages))
-    tasks = []
-    mails = []
+    tasks: list[dict[str, object]] = []
+    mails: list[dict[str, object]] = []
     for task_id, (message, event_id) in zip(ids, messages, strict=True):
         identified = message if message.message_id else replace(message, message_id=new_message_id(message))
         tasks.append({"id": task_id, "event_id": event_id})
-        mails.append(
-            {
-                "id": task_id,
-                "to": _cut(message.to),
-                "subject": _cut(message.subject),
-                "message": write_payload(identified),
-            }
-        )
-    fixed = {
+        shown = {"to": _cut(message.to), "subject": _cut(message.subject)}
+        mails.append({"id": task_id, "version": VERSION, "message": write_payload(identified)} | shown)
+    fixed: dict[str, object] = {
         "status": "planned",
         "created": now,
         "started": None,
@@ -109,7 +103,7 @@ def put_all(
         "realclass": QUEUED_MAIL,
     }
     connection.execute(sa.insert(database.table("AsyncTask")), [task | fixed for task in tasks])
-    connection.execute(sa.insert(database.table(QUEUED_MAIL)), [mail | {"version": VERSION} for mail in mails])
+    connection.execute(sa.insert(database.table(QUEUED_MAIL)), mails)
     return ids
 
 

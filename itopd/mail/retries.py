@@ -33,7 +33,7 @@ class RetryPolicy:
         if not self.exponential or not self.retry_delay:
             return self.retry_delay
         doublings = min(max(0, self.max_retries - remaining), 60)
-        return min(self.retry_delay * 2**doublings, max(self.retry_delay, _LONGEST_DELAY))
+        return min(self.retry_delay << doublings, max(self.retry_delay, _LONGEST_DELAY))
 
 
 def retry_policy(settings: Settings, rules: Rules) -> RetryPolicy:

@@ -45,7 +45,7 @@ class SmtpServer:
         return f"{self.host}:{self.port}"
 
 
-class _Answered(Exception):  # noqa: N818 - an answer, not an error
+class _Answered(Exception):
     """The server said no to a command that concerns the whole letter."""
 
     def __init__(self, stage: str, code: int, text: str) -> None:

@@ -60,7 +60,7 @@ def claim(store: StateStore, owner: Owner, started: str, task_ids: Collection[in
     def work(connection: sa.Connection) -> None:
         these = MAIL_CLAIM.c.task_id.in_(task_ids)
         known = connection.execute(sa.select(MAIL_CLAIM.c.task_id, MAIL_CLAIM.c.tries).where(these))
-        tries = {task_id: count for task_id, count in known}
+        tries: dict[int, int] = {row.task_id: row.tries for row in known}
         if tries:
             connection.execute(MAIL_CLAIM.delete().where(these))
         values = {"owner": str(owner), "started": started, "stage": Stage.CLAIMED, "seen": database_now()}

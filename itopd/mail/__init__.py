@@ -1,0 +1,43 @@
+"""E-mails: the queue in iTop's tables, MIME, and the ways out.
+
+:func:`put` queues a :class:`Message` in the caller's transaction; :func:`deliver` sends what is due, one commit per
+mail; :func:`listing` and :func:`counts` show what is there. One mail goes queue -> claims -> payload -> compose -> a
+transport -> claims. A crash loses nothing and repeats at most the mail in flight, with the same Message-ID.
+"""
+
+from itopd.mail.addresses import valid_address
+from itopd.mail.claims import Rescued
+from itopd.mail.delivery import Delivery, Limits, deliver
+from itopd.mail.html_text import html_to_text
+from itopd.mail.message import Address, Attachment, Message, Part
+from itopd.mail.payload import PayloadError, read_payload, write_payload
+from itopd.mail.queue import QueueCount, QueueRow, counts, listing, put, put_all
+from itopd.mail.retries import RetryPolicy, retry_policy
+from itopd.mail.transport import Transport
+from itopd.mail.transports import open_transport
+
+__all__ = [
+    "Address",
+    "Attachment",
+    "Delivery",
+    "Limits",
+    "Message",
+    "Part",
+    "PayloadError",
+    "QueueCount",
+    "QueueRow",
+    "Rescued",
+    "RetryPolicy",
+    "Transport",
+    "counts",
+    "deliver",
+    "html_to_text",
+    "listing",
+    "open_transport",
+    "put",
+    "put_all",
+    "read_payload",
+    "retry_policy",
+    "valid_address",
+    "write_payload",
+]
