@@ -21,26 +21,12 @@ _INDEXED_TYPES: Final = frozenset(
         "AttributeFinalClass",
         "AttributeClass",
         "AttributeApplicationLanguage",
-        "AttributeMetaEnum",
         "AttributeEnumSet",
         "AttributeClassAttCodeSet",
         "AttributeQueryAttCodeSet",
         "AttributeTagSet",
     }
 )
-
-_FURTHER_INDEXES: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    "Attachment": (("item_class", "item_id"), ("item_org_id",)),
-    "InlineImage": (("item_class", "item_id"), ("item_org_id",)),
-    "TemporaryObjectDescriptor": (("item_class", "item_id"),),
-    "SynchroReplica": (("dest_class", "dest_id"),),
-    "CMDBChangeOp": (("objclass", "objkey"),),
-    "CMDBChange": (("origin",),),
-    "EventNotification": (("object_id",),),
-    "KeyValueStore": (("key_name", "namespace"),),
-}
-"""Indexes that iTop declares class by class, as read off its sample database."""
-
 
 class IndexKind(StrEnum):
     """What an index is for."""
@@ -131,8 +117,8 @@ def _indexes(cls: Class) -> Iterator[Index]:
                 yield Index((kept.name,))
     if cls.final_class_column:
         yield Index((cls.final_class_column,))
-    for columns in _FURTHER_INDEXES.get(cls.name, ()):
-        yield Index(columns)
+    for codes in cls.indexes:
+        yield Index(tuple(cls.attributes[code].sql for code in codes))
 
 
 def _look_ups(cls: Class, columns: Mapping[str, Column], indexed: set[tuple[str, ...]]) -> Iterator[Index]:
