@@ -1,0 +1,107 @@
+"""Files of PHP literals: what is read, what is refused, and at which line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itopd.errors import SettingsError
+from itopd.php.literals import parse_literals
+
+
+def value_of(literal: str) -> object:
+    return parse_literals(f"<?php\n$x = {literal};\n", "f.php").variables["x"]
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        (r"'it\'s \\ \n'", r"it's \ \n"),
+        (r'"a\tb\n\"\\\$x \x41\101\u{e9} \q"', 'a\tb\n"\\$x AAé \\q'),
+        ('"50 $"', "50 $"),
+        ("12", 12),
+        ("-3", -3),
+        ("0x1F", 31),
+        ("0755", 493),
+        ("1.5e2", 150.0),
+        (".5", 0.5),
+        ("99999999999999999999", 1e20),
+        ("TRUE", True),
+        ("null", None),
+        ("ACCESS_FULL", 3),
+        ("array()", {}),
+        ("[1, 'a' => 2, 3]", {0: 1, "a": 2, 1: 3}),
+        ("array('5' => 'x', 'y', )", {5: "x", 6: "y"}),
+        ("array(array(1), [2])", {0: {0: 1}, 1: {0: 2}}),
+    ],
+)
+def test_a_literal_means_what_php_means(literal: str, value: object) -> None:
+    assert value_of(literal) == value
+
+
+def test_comments_and_the_closing_mark_say_nothing() -> None:
+    text = "<?php\n/** $a = 1; */\n// $b\n# $c\n$x = /* inside */ 1; // end\n?>\n"
+    assert parse_literals(text, "f.php").variables == {"x": 1}
+
+
+def test_keys_can_be_assigned_one_by_one_and_later_lines_win() -> None:
+    text = "<?php\n$x = array(\n'a' => 1,\n'b' => array('c' => 1));\n$x['a'] = 2;\n$x['b']['d'] = 3;\n$y['z'] = 4;\n"
+    assigned = parse_literals(text, "f.php")
+    assert assigned.variables == {"x": {"a": 2, "b": {"c": 1, "d": 3}}, "y": {"z": 4}}
+    assert assigned.lines[("x", "a")] == 5
+    assert assigned.lines[("x", "b", "c")] == 4
+    assert assigned.lines[("x", "b", "d")] == 6
+    assert assigned.lines[("y", "z")] == 7
+
+
+def test_an_array_assigned_again_forgets_the_lines_of_the_first() -> None:
+    assigned = parse_literals("<?php\n$x = array('a' => 1);\n$x = array('b' => 1);\n", "f.php")
+    assert set(assigned.lines) == {("x",), ("x", "b")}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("<?php\n$x = foo();", "f.php:2: 'foo' is no literal"),
+        ("<?php\n\n$x = 'a' . 'b';", r"f.php:3: '\.' is no literal"),
+        ('<?php $x = "a $b";', "f.php:1: a string holds a variable"),
+        ('<?php $x = "a {$b}";', "a string holds a variable"),
+        ('<?php $x = "a \\\\$b";', "a string holds a variable"),
+        ("<?php $x = $y;", r"'\$y' is no literal"),
+        ("<?php $x = array(1, 2", r"'the end of the file' stands where '\)' is expected"),
+        ("<?php $x = ", "'the end of the file' comes too early"),
+        ("<?php $x = array(foo => 1);", "'foo' is no literal"),
+        ("<?php $x = array(1.5 => 1);", "'1.5' is no key"),
+        ("<?php $x = 1", "stands where ';' is expected"),
+        ("<?php $x = 1;\n$x['a'] = 2;", "f.php:2: '.x' sets a key of something that is no array"),
+        ("<?php include 'x.php';", "'include' stands where a variable is expected"),
+        ("<?php $x = 1; ?> text", "is no literal"),
+        ("<?php $x = <<<EOT\nEOT;", "is no literal"),
+        (" <?php $x = 1;", "does not begin with"),
+        ("<?php $x = " + "array(" * 200, "nests arrays deeper"),
+        ("<?php #[Attribute] $x = 1;", "is no literal"),
+    ],
+)
+def test_everything_else_is_refused_with_its_line(text: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        parse_literals(text, "f.php")
+
+
+def test_a_refusal_never_shows_a_string() -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_literals("<?php $x = array('db_pwd' 's3cret');", "f.php")
+    assert "s3cret" not in caught.value.message
+
+
+@given(st.text("<?php$x=array()[]'\"\\,;>.0a \n/*#", max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        parse_literals("<?php " + text, "f.php")
+    except SettingsError as error:
+        assert error.message.startswith("f.php:")  # noqa: PT017 - any text may also be fine
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_survives_single_quotes(text: str) -> None:
+    assert value_of("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'") == text
