@@ -102,11 +102,13 @@ class Dictionary:
         return self.word(code) if code in _GENERAL else code.replace("_", " ")
 
     def _external_field_label(self, cls: str, attribute: Attribute) -> str:
+        """Compose a label of the key's and the target's; a key without label is shown as its bare code (observed)."""
         key = attribute.key or ""
+        key_label = self._entry(cls, key)
         if attribute.code == f"{key}_friendlyname":
-            return self._entry(cls, key) or attribute.code
+            return key_label or attribute.code
         target = self.model[cls].attribute(key).target or ""
-        return f"{self.attribute_label(cls, key)}->{self.attribute_label(target, attribute.target_attcode or '')}"
+        return f"{key_label or key}->{self.attribute_label(target, attribute.target_attcode or '')}"
 
     def _value_label(self, cls: str, code: str, value: str) -> str:
         own = self._entry(cls, code, f"/Value:{value}")
