@@ -16,6 +16,23 @@ from itopd.heartbeat.weekly import Weekly
 from itopd.state import RowChange, TaskRow, TaskStatus
 
 
+SHIPPED = frozenset(
+    {
+        "ExecAsyncTask",
+        "CheckStopWatchThresholds",
+        "ObsolescenceDateUpdater",
+        "BulkExportResultGC",
+        "InlineImageGC",
+        r"Combodo\iTop\Service\TemporaryObjects\TemporaryObjectGC",
+        r"Combodo\iTop\Service\Notification\Event\EventNotificationNewsroomGC",
+        r"Combodo\iTop\SessionTracker\SessionGC",
+        "LogFileRotationProcess",
+        "BackupExec",
+    }
+)
+"""iTop's own processes (§8): their rows stay as they are even where no such task runs here."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskContext:
     """What a task is handed when it runs. Everything else it needs, ``wiring`` binds into its function."""
@@ -123,6 +140,8 @@ def synchronise(
         if task.schedule is None:
             continue
         if row is None:
+            if not whole_table:  # iTop makes its rows itself; the hand-over pauses them
+                continue
             created.append(
                 TaskRow(task.name, next_run_date=task.schedule.first(now, zone), schedule=task.schedule.text)
             )
@@ -135,7 +154,7 @@ def synchronise(
         changed += [
             (name, {"status": TaskStatus.REMOVED})
             for name, row in by_name.items()
-            if name not in declared and row.status != TaskStatus.REMOVED
+            if name not in declared | SHIPPED and row.status != TaskStatus.REMOVED
         ]
     return Synchronisation(tuple(created), tuple(changed))
 

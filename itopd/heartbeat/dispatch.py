@@ -1,0 +1,283 @@
+"""What is due, and the claim of it.
+
+``look`` reads the ledger's heads *before* the rows: a claim names the head it looked at, so a decision based on rows
+that somebody has meanwhile worked off is refused. The next date is written with the claim, not after the run: of many
+heartbeats exactly one gets a due time, and a crash moves no date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from itopd.clock import to_itop
+from itopd.heartbeat.jobs import Job, Jobs, synchronise_jobs
+from itopd.heartbeat.schedule import Schedule
+from itopd.heartbeat.tasks import Synchronisation, Task, first_by_name, synchronise
+from itopd.heartbeat.wall_clock import disambiguated
+from itopd.heartbeat.world import Heartbeat, log_of
+from itopd.state import (
+    ClaimRefused,
+    Head,
+    Owner,
+    Run,
+    RunState,
+    Subject,
+    SubjectKind,
+    TaskRow,
+    TaskRows,
+    TaskStatus,
+    leases,
+    ledger,
+)
+from itopd.state.owners import process_is_alive
+from itopd.state.tasks import OwnTaskRows
+
+_ROWS_LEASE = "heartbeat/rows"
+_ROWS_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A task or job that may run, and where its row is."""
+
+    subject: Subject
+    schedule: Schedule
+    lane: str
+    rows: TaskRows
+    runs_when: TaskStatus
+    """The status of a row that is ours to run."""
+    max_seconds: float | None
+    job: Job | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One thing to do now."""
+
+    entry: Entry
+    row: TaskRow
+    planned: datetime
+    head: Head | None
+    resumes: bool
+    """The head's run is open and nobody works on it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Something due that another process works on."""
+
+    subject: Subject
+    owner: str
+    since: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What one look saw."""
+
+    due: tuple[Due, ...]
+    """Oldest planned date first."""
+    held: tuple[Held, ...]
+    next_at: datetime | None
+    """When the next thing becomes due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A run that is ours."""
+
+    entry: Entry
+    row: TaskRow
+    """As it was before the claim."""
+    run: Run
+
+
+def entries_of(heartbeat: Heartbeat, jobs: Jobs) -> tuple[Entry, ...]:
+    """Return everything that may run."""
+    own_rows = OwnTaskRows(heartbeat.state, SubjectKind.TASK)
+    job_rows = OwnTaskRows(heartbeat.state, SubjectKind.JOB)
+    itop_status = TaskStatus.PAUSED if heartbeat.attached else TaskStatus.ACTIVE
+    tasks = [
+        Entry(
+            subject=Subject(SubjectKind.TASK, task.name),
+            schedule=task.schedule,
+            lane=task.lane,
+            rows=own_rows if task.own else heartbeat.task_rows,
+            runs_when=TaskStatus.ACTIVE if task.own else itop_status,
+            max_seconds=task.max_seconds,
+        )
+        for task in heartbeat.tasks
+        if task.schedule is not None
+    ]
+    return (
+        *tasks,
+        *(
+            Entry(
+                subject=Subject(SubjectKind.JOB, job.name),
+                schedule=job.schedule,
+                lane=job.lane,
+                rows=job_rows,
+                runs_when=TaskStatus.ACTIVE,
+                max_seconds=job.max_seconds,
+                job=job,
+            )
+            for job in jobs.jobs
+        ),
+    )
+
+
+def synchronise_rows(heartbeat: Heartbeat, jobs: Jobs) -> bool:
+    """Bring the rows in line with tasks and jobs (§4); one process at a time does it.
+
+    Returns ``False`` when another process is doing it at this moment.
+    """
+    token = leases.acquire(heartbeat.state, _ROWS_LEASE, heartbeat.owner, _ROWS_SECONDS)
+    if token is None:
+        return False
+    try:
+        shipped = [task for task in heartbeat.tasks if not task.own]
+        own = [task for task in heartbeat.tasks if task.own]
+        _synchronise_tasks(heartbeat, shipped, heartbeat.task_rows, whole_table=not heartbeat.attached)
+        _synchronise_tasks(heartbeat, own, OwnTaskRows(heartbeat.state, SubjectKind.TASK), whole_table=True)
+        job_rows = OwnTaskRows(heartbeat.state, SubjectKind.JOB)
+        created, changed = synchronise_jobs(jobs, job_rows.read(), heartbeat.clock.now(), heartbeat.zone)
+        _apply(job_rows, Synchronisation(tuple(created), tuple(changed)))
+    finally:
+        leases.release(heartbeat.state, _ROWS_LEASE, heartbeat.owner, token)
+    return True
+
+
+def look(heartbeat: Heartbeat, entries: Sequence[Entry]) -> Picture:
+    """Return what is due now: one query for the ledger's heads, one per table of rows."""
+    heads = ledger.heads(heartbeat.state)
+    tables = {id(entry.rows): entry.rows for entry in entries}
+    rows = {key: first_by_name(table.read()) for key, table in tables.items()}
+    return picture_of(heartbeat, entries, heads, [rows[id(entry.rows)].get(entry.subject.name) for entry in entries])
+
+
+def picture_of(
+    heartbeat: Heartbeat, entries: Sequence[Entry], heads: Mapping[Subject, Head], rows: Sequence[TaskRow | None]
+) -> Picture:
+    """Return what is due, given the row of each entry."""
+    now = heartbeat.clock.now()
+    due: list[Due] = []
+    held: list[Held] = []
+    dates: list[datetime] = []
+    for entry, row in zip(entries, rows, strict=True):
+        if row is None or row.status != entry.runs_when:
+            continue
+        head = heads.get(entry.subject)
+        planned = _planned(row, head, heartbeat)
+        if head is not None and head.run.state.is_open:
+            if _is_abandoned(head):
+                due.append(Due(entry, row, head.run.due, head, resumes=True))
+            elif planned is not None and planned <= now and head.owner != str(heartbeat.owner):
+                held.append(Held(entry.subject, head.owner, head.acquired, head.run.id))
+        elif planned is not None and planned <= now:
+            due.append(Due(entry, row, planned, head, resumes=False))
+        elif planned is not None:
+            dates.append(planned)
+    due.sort(key=lambda item: item.planned)  # stable: ties keep the order of the entries
+    return Picture(tuple(due), tuple(held), min(dates, default=None))
+
+
+def claim(heartbeat: Heartbeat, due: Due) -> Claimed | None:
+    """Claim what is due; ``None`` when another process was faster, or when the run was given up."""
+    run = _take_over(heartbeat, due) if due.resumes else _claim_new(heartbeat, due)
+    if run is None:
+        return None
+    late = (heartbeat.clock.now() - due.planned).total_seconds()
+    log_of(heartbeat, run).info(
+        "run_claimed", due=to_itop(run.due, heartbeat.zone), attempt=run.attempts, late_seconds=round(late)
+    )
+    return Claimed(due.entry, due.row, run)
+
+
+def _claim_new(heartbeat: Heartbeat, due: Due) -> Run | None:
+    now = heartbeat.clock.now()
+
+    def attempt(due_time: datetime) -> Run | ClaimRefused:
+        return ledger.claim(
+            heartbeat.state,
+            due.entry.subject,
+            due=due_time,
+            next_due=due.entry.schedule.next(due.planned, now, heartbeat.zone),
+            owner=heartbeat.owner,
+            seen=due.head,
+            now=now,
+            lease_seconds=heartbeat.lease_seconds,
+        )
+
+    run = attempt(due.planned)
+    if run is ClaimRefused.ALREADY_RUN:
+        # Somebody planned the row by hand for a date that the ledger knows already: it runs, under the present time.
+        # If instead another process has just claimed this date, the head has changed and this is refused too.
+        run = attempt(now)
+    return run if isinstance(run, Run) else None
+
+
+def _take_over(heartbeat: Heartbeat, due: Due) -> Run | None:
+    """Claim the open run of a head again; give it up when its owners died too often."""
+    head = due.head
+    if head is None:
+        raise ValueError(f"{due.entry.subject}: there is no run to take over")
+    was_lost = head.run.state is not RunState.HANDED_BACK
+    run = ledger.take_over(
+        heartbeat.state,
+        head,
+        owner=heartbeat.owner,
+        now=heartbeat.clock.now(),
+        lease_seconds=heartbeat.lease_seconds,
+        owner_is_dead=_died(head),
+    )
+    if run is None or not was_lost:
+        return run
+    log_of(heartbeat, run).warning("run_lost", owner=head.owner, attempts=head.run.attempts)
+    if head.run.attempts < heartbeat.max_attempts:
+        return run
+    ledger.finish(
+        heartbeat.state,
+        run,
+        succeeded=False,
+        exit_code=70,
+        now=heartbeat.clock.now(),
+        next_due=run.next_due,
+        error=f"given up: {head.run.attempts} processes died while working on it, the last was {head.owner}",
+    )
+    log_of(heartbeat, run).error("run_given_up", attempts=head.run.attempts)
+    return None
+
+
+def _is_abandoned(head: Head) -> bool:
+    """Return whether nobody works any more on the open run of a head."""
+    return not head.owner or head.is_expired or _died(head)
+
+
+def _died(head: Head) -> bool:
+    """Return whether the owner surely has ended, and its child too: until then its work is not over."""
+    owner = Owner.parse(head.owner)
+    if owner is None or not owner.is_dead():
+        return False
+    return head.run.pid is None or not process_is_alive(head.run.pid)
+
+
+def _planned(row: TaskRow, head: Head | None, heartbeat: Heartbeat) -> datetime | None:
+    if row.next_run_date is None:
+        return None
+    return disambiguated(row.next_run_date, head.run.next_due if head else None, heartbeat.zone)
+
+
+def _synchronise_tasks(heartbeat: Heartbeat, tasks: Sequence[Task], rows: TaskRows, *, whole_table: bool) -> None:
+    if tasks or whole_table:
+        now, zone = heartbeat.clock.now(), heartbeat.zone
+        _apply(rows, synchronise(tasks, rows.read(), now, zone, whole_table=whole_table))
+
+
+def _apply(rows: TaskRows, changes: Synchronisation) -> None:
+    if changes.created:
+        rows.insert(changes.created)
+    for name, change in changes.changed:
+        rows.update(name, change)

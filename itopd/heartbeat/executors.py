@@ -1,0 +1,232 @@
+"""How a run is executed: in a child process from a warm forkserver, or inside this process.
+
+A child is forked from a server that has already imported what runs need, so it starts within some 10 ms. Its end is
+seen by the loop through two file descriptors: the pipe it talks through and the process itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Final, Protocol, cast
+
+from itopd.heartbeat import child
+from itopd.heartbeat.runs import RunOutcome, RunSpec
+from itopd.state import SubjectKind
+
+_EXIT_SECONDS = 5.0
+"""How long a child may take to end after it reported."""
+
+
+class Execution(Protocol):
+    """One run under way."""
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process that works."""
+        ...
+
+    @property
+    def progress(self) -> str:
+        """Return the newest progress, for people."""
+        ...
+
+    async def outcome(self) -> RunOutcome:
+        """Wait for the end; a process that died without a word is a failed outcome that says how it died."""
+        ...
+
+    def stop(self) -> None:
+        """Ask to stop at the next chance."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once, where that is possible."""
+        ...
+
+    def hold_until(self, deadline: float) -> None:
+        """Tell that the lease is proven until ``deadline`` (``time.monotonic``)."""
+        ...
+
+
+class Executor(Protocol):
+    """What starts runs."""
+
+    async def warm_up(self) -> None:
+        """Get ready, so that the first run starts as fast as the others."""
+        ...
+
+    def start(self, spec: RunSpec) -> Execution:
+        """Start a run; call it from the loop's thread."""
+        ...
+
+
+class ProcessExecutor:
+    """A child process per run."""
+
+    def __init__(self, entry: str, preload: tuple[str, ...] = ()) -> None:
+        """Prepare for ``entry`` (``module:function``), whose module and ``preload`` the forkserver imports once."""
+        self._entry = entry
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["__main__", child.__name__, entry.partition(":")[0], *preload])
+
+    async def warm_up(self) -> None:
+        """Start the forkserver and wait until a first child has come and gone."""
+        process, connection = await asyncio.to_thread(self._spawn, f"{child.__name__}:nothing", _WARM_UP)
+        await ChildProcess(process, connection).outcome()
+
+    def start(self, spec: RunSpec) -> ChildProcess:
+        """Fork a child."""
+        return ChildProcess(*self._spawn(self._entry, spec))
+
+    def _spawn(self, entry: str, spec: RunSpec) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+        ours, theirs = self._context.Pipe(duplex=True)
+        try:
+            process = self._context.Process(target=child.main, args=(theirs, entry, spec), name="itopd run")
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return process, ours
+
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_WARM_UP: Final = RunSpec("", SubjectKind.TASK, "warm-up", _EPOCH, _EPOCH, _EPOCH, token=0, attempt=0)
+
+
+class ChildProcess:
+    """One child, seen from the heartbeat's loop."""
+
+    def __init__(self, process: multiprocessing.process.BaseProcess, connection: Connection) -> None:
+        self._process = process
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._outcome: asyncio.Future[RunOutcome] = self._loop.create_future()
+        self._ended = asyncio.Event()
+        self.pid = process.pid or 0
+        self.progress = ""
+        self._loop.add_reader(connection.fileno(), self._read)
+        self._loop.add_reader(process.sentinel, self._end)
+
+    async def outcome(self) -> RunOutcome:
+        """Wait for the outcome, then for the end of the process; release what it held."""
+        outcome = await self._outcome
+        try:
+            await asyncio.wait_for(self._ended.wait(), _EXIT_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            await self._ended.wait()
+        self._loop.remove_reader(self._connection.fileno())
+        self._connection.close()
+        self._process.join()
+        self._process.close()
+        return outcome
+
+    def stop(self) -> None:
+        """Ask the child to stop."""
+        self._tell(("stop",))
+
+    def hold_until(self, deadline: float) -> None:
+        """Tell the child how long its lease is proven."""
+        self._tell(("lease", deadline))
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if not self._ended.is_set():
+            self._process.kill()
+
+    def _tell(self, message: child.ToChild) -> None:
+        if self._outcome.done():
+            return
+        try:
+            self._connection.send(message)
+        except OSError:  # it has just died, which the loop is about to see
+            return
+
+    def _read(self) -> None:
+        """Take what the child said; the loop calls this when there is something."""
+        try:
+            while self._connection.poll():
+                _kind, value = cast("child.FromChild", self._connection.recv())
+                if isinstance(value, RunOutcome):
+                    self._settle(value)
+                else:
+                    self.progress = value
+        except (EOFError, OSError, pickle.UnpicklingError):  # it hung up, perhaps in the middle of a word
+            self._loop.remove_reader(self._connection.fileno())
+
+    def _end(self) -> None:
+        """Note that the process has ended; the loop calls this."""
+        self._loop.remove_reader(self._process.sentinel)
+        self._read()  # its last word may still be in the pipe
+        self._process.join()
+        self._settle(RunOutcome(succeeded=False, exit_code=70, error=_how_it_died(self._process.exitcode)))
+        self._ended.set()
+
+    def _settle(self, outcome: RunOutcome) -> None:
+        if not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+
+class InlineExecutor:
+    """Runs inside this process, in a thread: for tests and tiny tasks. It can be asked to stop, not killed."""
+
+    def __init__(self, entry: str) -> None:
+        self._entry = entry
+
+    async def warm_up(self) -> None:
+        """Nothing to warm."""
+
+    def start(self, spec: RunSpec) -> InlineRun:
+        """Start the run in a thread."""
+        return InlineRun(partial(child.outcome_of, self._entry, spec))
+
+
+class InlineRun:
+    """One run inside this process."""
+
+    def __init__(self, work: Callable[[child.FlagControl], RunOutcome]) -> None:
+        self._control = child.FlagControl()
+        self._future = asyncio.get_running_loop().run_in_executor(None, work, self._control)
+        self.pid = os.getpid()
+
+    @property
+    def progress(self) -> str:
+        """Return the newest progress."""
+        return self._control.latest
+
+    async def outcome(self) -> RunOutcome:
+        """Wait for the end."""
+        return await self._future
+
+    def stop(self) -> None:
+        """Ask the run to stop."""
+        self._control.stop()
+
+    def kill(self) -> None:
+        """Ask again: a thread cannot be killed."""
+        self._control.stop()
+
+    def hold_until(self, deadline: float) -> None:
+        """Stop at once when the lease is already lost; a run in this process sees its heartbeat's clock."""
+        if time.monotonic() > deadline:
+            self._control.stop()
+
+
+def _how_it_died(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        try:
+            name = signal.Signals(-exit_code).name
+        except ValueError:
+            name = f"signal {-exit_code}"
+        return f"its process was killed by {name}"
+    return f"its process ended with exit code {exit_code} without reporting a result"

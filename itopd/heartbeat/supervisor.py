@@ -1,0 +1,325 @@
+"""The life of claimed runs: start, limits, leases, outcome, record.
+
+One supervisor per process of itopd, used by ``tick`` and by the daemon alike. It works inside an asyncio loop and does
+nothing itself: runs execute in their lane's executor, statements go to a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from itopd.clock import to_itop
+from itopd.heartbeat.dispatch import Claimed
+from itopd.heartbeat.executors import Execution
+from itopd.heartbeat.lanes import Lane
+from itopd.heartbeat.runs import RunOutcome, RunSpec
+from itopd.heartbeat.schedule import backed_off
+from itopd.heartbeat.tasks import statistics_after
+from itopd.heartbeat.wall_clock import whole_second
+from itopd.heartbeat.world import AWAY, Heartbeat, log_of, pauses, reason_of
+from itopd.state import LeaseLost, RowChange, Subject, leases, ledger
+
+T = TypeVar("T")
+
+STOPPED = "itopd stops"
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How one run went, for ``tick``, the log and the status."""
+
+    run_id: str
+    subject: Subject
+    due: datetime
+    succeeded: bool
+    exit_code: int
+    message: str
+    error: str
+    seconds: float
+    handed_back: bool = False
+
+
+@dataclass(slots=True)
+class _Active:
+    """A run of ours that is under way."""
+
+    claimed: Claimed
+    execution: Execution | None = None
+    reported_progress: str = ""
+    killed_because: str = ""
+    soft_limit_passed: bool = False
+    lease_lost: bool = False
+    held_until: float = field(default=0.0)
+    """``time.monotonic`` up to which our lease is proven."""
+
+
+class Supervisor:
+    """Carries out claimed runs."""
+
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
+        self._active: dict[str, _Active] = {}
+        self._stopping = False
+        self._pause = pauses()
+
+    @property
+    def running(self) -> int:
+        """Return how many runs are under way."""
+        return len(self._active)
+
+    def free(self, lane: str) -> int:
+        """Return how many more runs a lane takes now."""
+        busy = sum(active.claimed.entry.lane == lane for active in self._active.values())
+        return self._lane(lane).limit - busy
+
+    async def carry_out(self, claimed: Claimed) -> RunReport:
+        """Do a claimed run to its end and record it; errors of the run are in the report, never raised."""
+        # The claim was made a moment ago; counting from now would promise the child more than the ledger does.
+        margin = self._heartbeat.lease_seconds * 0.9
+        active = _Active(claimed, held_until=time.monotonic() + margin)
+        self._active[claimed.run.id] = active
+        try:
+            return await self._do(active)
+        finally:
+            del self._active[claimed.run.id]
+
+    def ask_to_stop(self) -> None:
+        """Ask all runs to stop between two chunks; what is unfinished is handed back."""
+        self._stopping = True
+        for active in self._active.values():
+            if active.execution is not None:
+                active.execution.stop()
+
+    def kill(self, reason: str) -> None:
+        """End all runs at once."""
+        for active in self._active.values():
+            self._kill(active, reason)
+
+    async def renew(self) -> None:
+        """Renew the leases of all our runs, and record their progress. A run that was taken over is killed."""
+        heartbeat, asked = self._heartbeat, time.monotonic()
+        names = {active.claimed.run.subject.lease: active for active in self._active.values()}
+        ours = await asyncio.to_thread(
+            leases.renew, heartbeat.state, heartbeat.owner, list(names), heartbeat.lease_seconds
+        )
+        for name, active in names.items():
+            if name not in ours:
+                if active.claimed.run.id in self._active:
+                    active.lease_lost = True
+                    self._kill(active, "another process took it over")
+                continue
+            active.held_until = asked + heartbeat.lease_seconds * 0.9
+            if active.execution is not None:
+                active.execution.hold_until(active.held_until)
+                await self._record_progress(active, active.execution.progress)
+
+    async def _do(self, active: _Active) -> RunReport:
+        heartbeat, claimed = self._heartbeat, active.claimed
+        run, entry, lane = claimed.run, claimed.entry, self._lane(claimed.entry.lane)
+        started, began = whole_second(heartbeat.clock.now()), heartbeat.clock.monotonic()
+        soft_seconds = entry.max_seconds if entry.max_seconds is not None else lane.soft_seconds
+        try:
+            await asyncio.to_thread(entry.rows.update, entry.subject.name, self._row_at_start(claimed, started))
+            spec = self._spec(claimed, started, soft_seconds)
+            active.execution = lane.executor.start(spec)
+            active.execution.hold_until(active.held_until)
+            await asyncio.to_thread(
+                ledger.start, heartbeat.state, run, pid=active.execution.pid, now=heartbeat.clock.now()
+            )
+        except LeaseLost:
+            active.lease_lost = True
+            self._kill(active, "another process took it over")
+        except AWAY as error:
+            self._kill(active, f"the database went away: {reason_of(error)}")
+        except OSError as error:  # no process could be made: memory, process numbers, file descriptors
+            active.killed_because = f"no process could be started: {error}"
+        if active.execution is None:
+            return await self._hand_back(active, active.killed_because, 0.0)
+        log_of(heartbeat, run).info("run_started", pid=active.execution.pid, lane=lane.name)
+        if self._stopping:
+            active.execution.stop()
+        outcome = await self._outcome(active, active.execution, soft_seconds, lane.hard_seconds)
+        seconds = heartbeat.clock.monotonic() - began
+        if active.lease_lost:
+            return self._not_recorded(active, seconds)
+        cut_off = outcome.unfinished or (active.killed_because and not outcome.succeeded)
+        if cut_off and not active.soft_limit_passed:
+            return await self._hand_back(active, active.killed_because or STOPPED, seconds)
+        if outcome.unfinished or active.killed_because:
+            reason = f"stopped at its limit of {soft_seconds:g} seconds"
+            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, active.killed_because or reason)
+        return await self._finish(active, outcome, started, seconds)
+
+    async def _outcome(
+        self, active: _Active, execution: Execution, soft_seconds: float, hard_seconds: float
+    ) -> RunOutcome:
+        """Wait for the end; at the soft limit ask to stop, at the hard limit kill."""
+        waiting = asyncio.ensure_future(execution.outcome())
+        done, _ = await asyncio.wait({waiting}, timeout=soft_seconds)
+        if not done:
+            active.soft_limit_passed = True
+            log_of(self._heartbeat, active.claimed.run).warning("run_limit_reached", seconds=soft_seconds)
+            execution.stop()
+            done, _ = await asyncio.wait({waiting}, timeout=hard_seconds)
+        if not done:
+            self._kill(active, f"it did not stop within {hard_seconds:g} seconds of its limit of {soft_seconds:g}")
+        return await waiting
+
+    async def _finish(self, active: _Active, outcome: RunOutcome, started: datetime, seconds: float) -> RunReport:
+        heartbeat, claimed = self._heartbeat, active.claimed
+        run, entry = claimed.run, claimed.entry
+        ended = heartbeat.clock.now()
+        next_due = entry.schedule.next(run.due, ended, heartbeat.zone)
+        failures = 0 if outcome.succeeded else run.failures + 1
+        next_due = backed_off(next_due, failures, ended)
+        change = self._row_at_end(claimed, started, ended, seconds, next_due, outcome)
+
+        def record() -> None:
+            ledger.finish(
+                heartbeat.state,
+                run,
+                succeeded=outcome.succeeded,
+                exit_code=outcome.exit_code,
+                now=ended,
+                next_due=next_due,
+                message=outcome.message,
+                counters=outcome.counters,
+                error=outcome.error,
+            )
+
+        try:
+            await self._persist(record)
+        except LeaseLost:
+            return self._not_recorded(active, seconds)
+        await self._persist(lambda: entry.rows.update(entry.subject.name, change))
+        log, shown = log_of(heartbeat, run), to_itop(next_due, heartbeat.zone)
+        if outcome.succeeded:
+            counters = dict(outcome.counters)
+            log.info(
+                "run_finished", seconds=round(seconds, 3), message=outcome.message, counters=counters, next_due=shown
+            )
+        else:
+            log.error("run_failed", error=outcome.error, exit_code=outcome.exit_code, failures=failures, next_due=shown)
+        return _report(claimed, outcome, seconds)
+
+    async def _hand_back(self, active: _Active, reason: str, seconds: float) -> RunReport:
+        """Give the run back: it is due again at once, and this attempt does not count."""
+        heartbeat, claimed = self._heartbeat, active.claimed
+        run, entry = claimed.run, claimed.entry
+        change: RowChange = {
+            "running": False,
+            "next_run_date": run.due,
+            "latest_run_date": claimed.row.latest_run_date,
+        }
+        try:
+            # The row first: once the ledger has it back, another process may already be working on it.
+            await self._persist(lambda: entry.rows.update(entry.subject.name, change))
+            await self._persist(lambda: ledger.hand_back(heartbeat.state, run, reason=reason))
+        except LeaseLost:
+            return self._not_recorded(active, seconds)
+        log_of(heartbeat, run).info("run_handed_back", reason=reason, seconds=round(seconds, 3))
+        outcome = RunOutcome(succeeded=False, exit_code=75, error=reason, unfinished=True)
+        return _report(claimed, outcome, seconds)
+
+    def _not_recorded(self, active: _Active, seconds: float) -> RunReport:
+        log_of(self._heartbeat, active.claimed.run).error("lease_lost", token=active.claimed.run.token)
+        error = "another process took the run over; what this one did is not recorded"
+        return _report(active.claimed, RunOutcome(succeeded=False, exit_code=75, error=error), seconds)
+
+    async def _persist(self, write: Callable[[], T]) -> T:
+        """Write an outcome; a database that is away is waited for, the work is done and must not be lost."""
+        attempt = 0
+        while True:
+            try:
+                result = await asyncio.to_thread(write)
+            except AWAY as error:
+                pause = self._pause(attempt)
+                self._heartbeat.log.error("database_away", error=reason_of(error), retry_in=round(pause, 1))
+                await asyncio.sleep(pause)
+                attempt += 1
+                continue
+            if attempt:
+                self._heartbeat.log.info("database_back")
+            return result
+
+    async def _record_progress(self, active: _Active, progress: str) -> None:
+        if progress == active.reported_progress:
+            return
+        active.reported_progress = progress
+        try:
+            await asyncio.to_thread(ledger.report_progress, self._heartbeat.state, active.claimed.run, progress)
+        except LeaseLost:  # it ended while we asked, or was taken over, which the next renewal tells
+            return
+
+    def _kill(self, active: _Active, reason: str) -> None:
+        active.killed_because = reason
+        if active.execution is not None:
+            log_of(self._heartbeat, active.claimed.run).warning("run_killed", reason=reason)
+            active.execution.kill()
+
+    def _lane(self, name: str) -> Lane:
+        return self._heartbeat.lanes[name]
+
+    def _spec(self, claimed: Claimed, started: datetime, soft_seconds: float) -> RunSpec:
+        run, job = claimed.run, claimed.entry.job
+        return RunSpec(
+            run_id=run.id,
+            kind=run.kind,
+            name=run.name,
+            due=run.due,
+            started=started,
+            until=started + timedelta(seconds=soft_seconds),
+            token=run.token,
+            attempt=run.attempts,
+            settings=dict(self._heartbeat.settings),
+            service=job.service if job else "",
+            parameters=dict(job.parameters) if job else {},
+            output_file=job.output_path(started, self._heartbeat.zone) if job else "",
+        )
+
+    def _row_at_start(self, claimed: Claimed, started: datetime) -> RowChange:
+        return {
+            "latest_run_date": started,
+            "next_run_date": claimed.run.next_due,
+            "running": True,
+            "system_user": self._heartbeat.system_user,
+        }
+
+    def _row_at_end(
+        self,
+        claimed: Claimed,
+        started: datetime,
+        ended: datetime,
+        seconds: float,
+        next_due: datetime,
+        outcome: RunOutcome,
+    ) -> RowChange:
+        """Return what iTop writes after a run; ``running`` stays set after a failure, as there."""
+        change = statistics_after(claimed.row, seconds)
+        change["latest_run_date"] = whole_second(ended)
+        change["next_run_date"] = next_due
+        if claimed.row.total_exec_count == 0:
+            change["first_run_date"] = started
+        if outcome.succeeded:
+            change["running"] = False
+        return change
+
+
+def _report(claimed: Claimed, outcome: RunOutcome, seconds: float) -> RunReport:
+    run = claimed.run
+    return RunReport(
+        run_id=run.id,
+        subject=run.subject,
+        due=run.due,
+        succeeded=outcome.succeeded,
+        exit_code=outcome.exit_code,
+        message=outcome.message,
+        error=outcome.error,
+        seconds=seconds,
+        handed_back=outcome.unfinished,
+    )
