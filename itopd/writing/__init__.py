@@ -6,6 +6,7 @@ order, would leave. The caller owns the transaction: what it rolls back never ha
 
 from itopd.writing.intents import Change, ChangedValue, Create, Intent, Issue, Outcome, Pending, Update
 from itopd.writing.protocols import Behaviour, Draft, Guard, Hooks, Present, Reaction, Veto, Written
+from itopd.writing.writer import Writer
 
 __all__ = [
     "Behaviour",
@@ -23,5 +24,6 @@ __all__ = [
     "Reaction",
     "Update",
     "Veto",
+    "Writer",
     "Written",
 ]

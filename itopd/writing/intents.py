@@ -57,7 +57,8 @@ class Issue:
     code: str | None
     """The attribute it is about."""
     kind: str
-    """``null``, ``target_not_found``, ``not_allowed``, ``too_long``, ``format``, ``not_unique``, ..."""
+    """One of ``itopd.attributes.RefusedKind``, or ``null``, ``target_not_found``, ``not_unique``, ``not_found``,
+    ``abstract_class``, ``pending_refused``, ``database``, or what a guard or behaviour says."""
     text: str
 
 

@@ -69,8 +69,11 @@ class Present(Protocol):
         """The write's transaction, for queries while preparing."""
         ...
 
-    def load(self, cls: str, ids: Iterable[int]) -> None:
-        """Load objects of a class (or its subclasses), so that drafts may concern them; for ``prepare`` only."""
+    def load(self, cls: str, ids: Iterable[int], codes: Iterable[str] = ()) -> None:
+        """Load objects of a class (or its subclasses) that following writes may concern; for ``prepare`` only.
+
+        Files, logs and long texts are loaded only when named in ``codes``.
+        """
         ...
 
     def value(self, cls: str, id: int, code: str) -> Any:  # noqa: A002, ANN401

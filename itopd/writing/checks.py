@@ -1,0 +1,86 @@
+"""What is wrong with values and keys (``spec/objects.md`` §5.2). The kinds are iTop's, the wording is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from itopd.attributes import Refused
+from itopd.errors import ModelError
+from itopd.writing.draft import Draft
+from itopd.writing.intents import Issue, Pending
+from itopd.writing.layout import Layout
+from itopd.writing.working import Working
+
+
+def examine(layout: Layout, values: Mapping[str, Any]) -> dict[str, Issue]:
+    """Return what is wrong with given values whatever the object is: size, pattern, list, read-only (§5.2)."""
+    problems: dict[str, Issue] = {}
+    types, mandatory = layout.types, layout.mandatory
+    for code, value in values.items():
+        kind = types.get(code)
+        if kind is None or not kind.attribute.writable or kind.attribute.mapped_attribute:
+            problems[code] = _read_only(layout, code)
+        elif type(value) is Pending:
+            if code not in layout.keys:
+                raise ModelError(f"{layout.cls.name}.{code} is no external key: it cannot hold a pending object")
+        elif kind.is_null(value):
+            if code in mandatory:
+                problems[code] = _null(code)
+        elif refused := kind.check(value):
+            problems[code] = _refused(code, refused)
+    return problems
+
+
+def value_issues(draft: Draft, working: Working) -> Iterator[Issue]:
+    """Yield what is wrong with the values a draft would write, keys included (§5.2)."""
+    layout, changes, problems = draft.layout, draft.changes, draft.problems
+    if draft.new:
+        for code in layout.required:
+            if code not in changes:
+                yield _null(code)
+    for code, problem in problems.items():
+        if code not in draft.hooked and (code in changes or code not in layout.types):
+            yield problem
+    if draft.hooked:
+        yield from _hooked_issues(draft)
+    for code, root in layout.keys.items():
+        if code in changes and changes[code] and code not in problems:
+            target = changes[code]
+            if working.target(root, target) is None:
+                name = layout.cls.attributes[code].target
+                yield Issue(code, "target_not_found", f"{code}: target object not found ({name}::{target})")
+            elif code in layout.trees and not draft.new:
+                origin = layout.cls.attributes[code].origin
+                if working.trees[origin, code].encloses(draft.id, target):
+                    yield Issue(
+                        code,
+                        "value_not_allowed",
+                        f"{code}: value not allowed [{target}], the object cannot lie below itself",
+                    )
+
+
+def _hooked_issues(draft: Draft) -> Iterator[Issue]:
+    """Yield what is wrong with values that behaviours have set."""
+    for code in draft.hooked & draft.changes.keys():
+        kind, value = draft.layout.types[code], draft.changes[code]
+        if kind.is_null(value):
+            if code in draft.layout.mandatory:
+                yield _null(code)
+        elif refused := kind.check(value):
+            yield _refused(code, refused)
+
+
+def _refused(code: str, refused: Refused) -> Issue:
+    return Issue(code, refused.kind.value, f"{code}: {refused.text}")
+
+
+def _null(code: str) -> Issue:
+    return Issue(code, "null", f"{code}: a value is required")
+
+
+def _read_only(layout: Layout, code: str) -> Issue:
+    attribute = layout.cls.attribute(code)
+    if attribute.is_link_set:
+        return Issue(code, "read_only", f"{code}: links are written as objects of class {attribute.linked_class}")
+    return Issue(code, "read_only", f"{code}: the attribute is computed and cannot be set")

@@ -1,0 +1,96 @@
+"""One intent against the object it is about: what it changes, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from itopd.datamodel.model import Class
+from itopd.errors import ModelError
+from itopd.writing.intents import Issue
+from itopd.writing.layout import Layout
+from itopd.writing.working import Item
+
+
+class Draft:
+    """See :class:`itopd.writing.protocols.Draft`. Between :meth:`begin` and the verdict it changes, never after."""
+
+    __slots__ = ("base", "changes", "given", "hooked", "id", "item", "layout", "now", "problems")
+
+    def __init__(
+        self,
+        layout: Layout,
+        item: Item | None,
+        given: dict[str, Any],
+        problems: dict[str, Issue],
+        base: Mapping[str, Any],
+        now: str,
+    ) -> None:
+        self.layout = layout
+        self.item = item
+        """``None`` for a creation."""
+        self.id = 0 if item is None else item.id
+        self.given: Mapping[str, Any] = given
+        self.problems = problems
+        """What is wrong with given values, whatever the object is."""
+        self.base = base
+        """Current values, or the defaults of a new object."""
+        self.now = now
+        self.changes: dict[str, Any] = {}
+        self.hooked: set[str] = set()
+        self.begin()
+
+    def begin(self) -> None:
+        """Apply the given values to the object as it is now."""
+        self.hooked = set()
+        if self.item is None:
+            self.changes = dict(self.given)
+            return
+        base, types = self.base, self.layout.types
+        self.changes = {
+            code: value
+            for code, value in self.given.items()
+            if code in types and not types[code].equal(base[code], value)
+        }
+
+    @property
+    def cls(self) -> Class:
+        """Its final class."""
+        return self.layout.cls
+
+    @property
+    def new(self) -> bool:
+        """Whether it is being created."""
+        return self.item is None
+
+    def value(self, code: str) -> Any:  # noqa: ANN401
+        """Return the value an attribute would have."""
+        changes = self.changes
+        return changes[code] if code in changes else self.base[code]
+
+    def before(self, code: str) -> Any:  # noqa: ANN401
+        """Return the value it had; the default for a creation."""
+        return self.base[code]
+
+    def changed(self, code: str) -> bool:
+        """Return whether the write would change it; at creation whether it differs from the default."""
+        return code in self.changes and not self.layout.types[code].equal(self.base[code], self.changes[code])
+
+    def set(self, code: str, value: object) -> None:
+        """Set an attribute, as the class's own rule."""
+        if code not in self.layout.types:
+            raise ModelError(f"class {self.cls.name} stores no attribute {code}, so no behaviour can set it")
+        self.hooked.add(code)
+        self._put(code, value)
+
+    def derive(self) -> None:
+        """Recompute meta enums whose attribute the write sets (``spec/objects.md`` §2)."""
+        for meta in self.layout.metas:
+            if self.item is None or meta.mapped in self.changes:
+                self._put(meta.code, meta.values.get(self.value(meta.mapped) or "", meta.default))
+
+    def _put(self, code: str, value: object) -> None:
+        if self.item is not None and self.layout.types[code].equal(self.base[code], value):
+            self.changes.pop(code, None)
+        else:
+            self.changes[code] = value

@@ -1,0 +1,94 @@
+"""Writes what a chunk has decided: each object's rows once, in bulk, then its history (``spec/objects.md`` §1)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import sqlalchemy as sa
+
+from itopd.attributes import Stored
+from itopd.database import Database, insert_rows, update_rows
+from itopd.writing.history import History
+from itopd.writing.layout import Layout
+from itopd.writing.tree import Node
+from itopd.writing.working import Item, TreeName, Working
+
+Numbers = dict[TreeName, dict[int, Node]]
+"""Nodes of the trees of a chunk whose numbers are new."""
+
+
+def flush(database: Database, connection: sa.Connection, working: Working, history: History, now: str) -> None:
+    """Write new objects, changed attributes, moved nested sets and the history."""
+    numbers: Numbers = {name: {node.id: node for node in tree.changed()} for name, tree in working.trees.items()}
+    created: dict[str, list[Item]] = defaultdict(list)
+    updated: list[Item] = []
+    for item in working.items:
+        if item.new:
+            created[item.layout.cls.name].append(item)
+        elif item.dirty:
+            updated.append(item)
+    for items in created.values():
+        _insert(database, connection, items, numbers, now)
+    _update(database, connection, updated)
+    _renumber(database, connection, numbers)
+    history.flush(connection)
+
+
+def _insert(database: Database, connection: sa.Connection, items: list[Item], numbers: Numbers, now: str) -> None:
+    """Insert new objects of one class, table by table; takes the numbers of their nodes out of ``numbers``."""
+    layout = items[0].layout
+    blank = layout.blank_rows(now)
+    rows: list[list[tuple[Stored, ...]]] = [[] for _ in layout.tables]
+    parts = [(code, place.table, place.start, place.end, layout.types[code]) for code, place in layout.places.items()]
+    defaults = layout.defaults(now)
+    for item in items:
+        own = [row.copy() for row in blank]
+        values = item.values
+        for row in own:
+            row[0] = item.id
+        for code, table, start, end, kind in parts:
+            value = values[code]
+            if value is not defaults[code]:
+                own[table][start:end] = kind.encode(value)
+        for code in layout.trees:
+            place = layout.places[code]
+            node = numbers[layout.cls.attributes[code].origin, code].pop(item.id)
+            own[place.table][place.end : place.end + 2] = (node.left, node.right)
+        for table_rows, row in zip(rows, own, strict=True):
+            table_rows.append(tuple(row))
+    for part, table_rows in zip(layout.tables, rows, strict=True):
+        insert_rows(connection, database.table(part.cls), part.columns, table_rows)
+
+
+def _update(database: Database, connection: sa.Connection, items: list[Item]) -> None:
+    """Write changed attributes, all objects with the same changed columns of a table at once."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[int, tuple[Stored, ...]]] = defaultdict(dict)
+    for item in items:
+        for (table, codes), columns in _changed_tables(item.layout, item.dirty).items():
+            row: list[Stored] = []
+            for code in codes:
+                row += item.layout.types[code].encode(item.values[code])
+            groups[table, columns][item.id] = tuple(row)
+    for (table, columns), rows in groups.items():
+        update_rows(connection, database.table(table), columns, rows)
+
+
+def _changed_tables(layout: Layout, dirty: set[str]) -> dict[tuple[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return, for each table with changed attributes, these and their columns."""
+    by_table: dict[int, list[str]] = defaultdict(list)
+    for code in sorted(dirty, key=layout.order.__getitem__):
+        by_table[layout.places[code].table].append(code)
+    return {
+        (layout.tables[table].cls, tuple(codes)): tuple(
+            column for code in codes for column in layout.places[code].columns
+        )
+        for table, codes in by_table.items()
+    }
+
+
+def _renumber(database: Database, connection: sa.Connection, numbers: Numbers) -> None:
+    """Write the changed numbers of stored nodes."""
+    for (cls, code), nodes in numbers.items():
+        base = database.model[cls].attributes[code].sql
+        rows = {node.id: (node.left, node.right) for node in nodes.values()}
+        update_rows(connection, database.table(cls), (f"{base}_left", f"{base}_right"), rows)

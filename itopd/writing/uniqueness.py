@@ -1,0 +1,159 @@
+"""Uniqueness rules over the stored objects and those of the chunk (``spec/objects.md`` §5.1)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.attributes import bind
+from itopd.database import Database
+from itopd.datamodel.model import Attribute
+from itopd.objects import fetch, final_classes, find, friendly_names
+from itopd.writing.draft import Draft
+from itopd.writing.intents import Issue
+from itopd.writing.layout import RuleLayout
+
+Key = tuple[Hashable, ...]
+
+_MOST_COMBINATIONS = 64
+"""Sets of values looked up in advance for an object that several intents of a chunk change."""
+
+
+class Uniqueness:
+    """One rule: who holds which values, of the objects asked about."""
+
+    def __init__(self, database: Database, layout: RuleLayout) -> None:
+        self.layout = layout
+        self._database = database
+        self._codes = layout.rule.attributes
+        condition = layout.condition
+        self._outside = condition if condition and condition.in_memory and condition.codes <= {*self._codes} else None
+        """The rule's condition, when the values that must be unique decide it."""
+        self._holders: dict[Key, set[int]] = defaultdict(set)
+        self._known: set[Key] = set()
+        self._written: set[int] = set()
+        """Objects that the chunk has written: what the database says of them is out of date."""
+
+    def key(self, draft: Draft) -> Key | None:
+        """Return what a draft must be alone with; ``None`` when nothing can clash with it under this rule."""
+        key = self.layout.key(draft.value)
+        if None in key or (self._outside is not None and not self._outside.holds(draft.value)):
+            return None
+        return key
+
+    def look_up(self, connection: sa.Connection, objects: Iterable[Sequence[Draft]]) -> None:
+        """Learn which stored objects hold what drafts may have to be alone with.
+
+        ``objects`` gives for each object all its drafts of the chunk. One statement per 1,000 objects.
+        """
+        rows: dict[Key, tuple[Any, ...]] = {}
+        for drafts in objects:
+            for row in _possible(drafts, self._codes):
+                values = dict(zip(self._codes, row, strict=True))
+                key = self.layout.key(values.__getitem__)
+                if None in key or key in self._known:
+                    continue
+                if self._outside is None or self._outside.holds(values.__getitem__):
+                    rows[key] = row
+        if rows:
+            self._learn(connection, rows)
+
+    def others(self, connection: sa.Connection, draft: Draft, key: Key) -> list[int]:
+        """Return the ids of the other objects with this key, ascending."""
+        if key not in self._known:
+            self._learn(connection, {key: tuple(draft.value(code) for code in self._codes)})
+        holders = self._holders.get(key)
+        return sorted(holders - {draft.id}) if holders else []
+
+    def written(self, draft: Draft, key: Key | None) -> None:
+        """Note that the chunk has written an object."""
+        if not draft.new:
+            self._holders[self.layout.key(draft.before)].discard(draft.id)
+        self._written.add(draft.id)
+        if key is not None and draft.cls.name not in self.layout.exempt:
+            condition = self.layout.condition
+            if condition is None or not condition.in_memory or condition.holds(draft.value):
+                self._holders[key].add(draft.id)
+
+    def _learn(self, connection: sa.Connection, rows: Mapping[Key, tuple[Any, ...]]) -> None:
+        rule, database = self.layout.rule, self._database
+        found = find(database, connection, rule.root_class, self._codes, list(rows.values()))
+        candidates = {id_ for ids in found for id_ in ids} - self._written
+        subject = self._subject_to_rule(connection, candidates)
+        for key, ids in zip(rows, found, strict=True):
+            self._holders[key].update(subject.intersection(ids))
+        self._known.update(rows)
+
+    def _subject_to_rule(self, connection: sa.Connection, ids: set[int]) -> set[int]:
+        """Return those stored objects that the rule's condition and classes include."""
+        rule, database, condition = self.layout.rule, self._database, self.layout.condition
+        if ids and self.layout.exempt:
+            finals = final_classes(database, connection, rule.root_class, ids)
+            ids = {id_ for id_ in ids if finals[id_] not in self.layout.exempt}
+        if ids and condition is not None and self._outside is None:
+            records = fetch(database, connection, rule.root_class, ids, condition.codes)
+            ids = {id_ for id_, record in records.items() if condition.holds(record.values.__getitem__)}
+        return ids
+
+
+def _possible(drafts: Sequence[Draft], codes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the values that an object may have when one of its drafts is judged, whichever were refused before."""
+    if len(drafts) == 1:
+        yield tuple([drafts[0].value(code) for code in codes])
+        return
+    first = drafts[0]
+    choices: list[list[Any]] = []
+    for code in codes:
+        values = [first.value(code) if first.new else first.before(code)]
+        values += [draft.changes[code] for draft in drafts if code in draft.changes]
+        choices.append([value for at, value in enumerate(values) if value not in values[:at]])
+    if prod(map(len, choices)) <= _MOST_COMBINATIONS:
+        yield from product(*choices)
+    else:
+        for draft in drafts:
+            yield tuple(draft.value(code) for code in codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """An object that shares the values of a rule with another one; :func:`describe` makes the issue."""
+
+    rule: RuleLayout
+    values: tuple[Any, ...]
+    other: int
+
+
+def describe(database: Database, connection: sa.Connection, clashes: Sequence[Clash]) -> list[Issue]:
+    """Return the issues of clashes; the names of the objects they mention cost one look-up per class."""
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for clash in clashes:
+        for attribute, value in _attributes(database, clash):
+            if attribute.is_external_key and attribute.target:
+                wanted[attribute.target].add(value)
+    names = {cls: friendly_names(database, connection, cls, ids) for cls, ids in wanted.items()}
+    return [_issue(database, clash, names) for clash in clashes]
+
+
+def _issue(database: Database, clash: Clash, names: Mapping[str, Mapping[int, str]]) -> Issue:
+    parts: list[str] = []
+    for attribute, value in _attributes(database, clash):
+        if attribute.is_external_key and attribute.target:
+            parts.append(f"{attribute.target} '{names[attribute.target].get(value, value)}'")
+        else:
+            parts.append(f"{attribute.code} '{bind(attribute).to_text(value)}'")
+    rule = clash.rule.rule
+    text = f"{rule.root_class}::{clash.other} already has {', '.join(parts)}; uniqueness rule '{rule.id}'"
+    return Issue(None, "not_unique", text)
+
+
+def _attributes(database: Database, clash: Clash) -> Iterator[tuple[Attribute, Any]]:
+    rule = clash.rule.rule
+    cls = database.model[rule.root_class]
+    for code, value in zip(rule.attributes, clash.values, strict=True):
+        yield cls.attributes[code], value

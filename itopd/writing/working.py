@@ -1,0 +1,181 @@
+"""The objects of a chunk while it is written: what is loaded, what has been decided so far."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.database import Database
+from itopd.objects import fetch, final_classes
+from itopd.objects.find import equality
+from itopd.writing.layout import Layout
+from itopd.writing.tree import Node, Tree
+
+TreeName = tuple[str, str]
+"""Class and attribute that declare a hierarchical key."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One object of the chunk, as the intents decided so far leave it."""
+
+    layout: Layout
+    id: int
+    values: dict[str, Any]
+    new: bool
+    dirty: set[str] = field(default_factory=set)
+    """Attributes of a stored object that have to be written."""
+
+
+class _Index:
+    """Objects of a class by the values of some attributes."""
+
+    def __init__(self, cls: str, codes: tuple[str, ...], keys: tuple[Callable[[Any], Hashable], ...]) -> None:
+        self.cls = cls
+        self._codes = codes
+        self._keys = keys
+        self._of: dict[int, tuple[Hashable, ...]] = {}
+        self._ids: dict[tuple[Hashable, ...], set[int]] = defaultdict(set)
+
+    def put(self, item: Item) -> None:
+        """Enter an object, or enter it anew."""
+        if self.cls not in item.layout.cls.lineage:
+            return
+        key = self.key(item.values)
+        if item.id in self._of:
+            self._ids[self._of[item.id]].discard(item.id)
+        self._of[item.id] = key
+        self._ids[key].add(item.id)
+
+    def key(self, values: Mapping[str, Any]) -> tuple[Hashable, ...]:
+        """Return what these values are entered under."""
+        return tuple(key(values[code]) for key, code in zip(self._keys, self._codes, strict=True))
+
+    def find(self, key: tuple[Hashable, ...]) -> tuple[int, ...]:
+        """Return the ids entered under a key."""
+        return tuple(sorted(self._ids.get(key, ())))
+
+
+class Working:
+    """All objects that the chunk has loaded or made; see :class:`itopd.writing.protocols.Present`."""
+
+    def __init__(self, database: Database, connection: sa.Connection, layouts: Callable[[str], Layout]) -> None:
+        self._database = database
+        self._connection = connection
+        self._layouts = layouts
+        self._items: dict[str, dict[int, Item]] = defaultdict(dict)
+        self._finals: dict[str, dict[int, str | None]] = defaultdict(dict)
+        self._indexes: dict[tuple[str, tuple[str, ...]], _Index] = {}
+        self.trees: dict[TreeName, Tree] = {}
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The write's transaction."""
+        return self._connection
+
+    @property
+    def items(self) -> Iterable[Item]:
+        """All objects."""
+        return (item for of_root in self._items.values() for item in of_root.values())
+
+    def item(self, root: str, id_: int) -> Item | None:
+        """Return a loaded or new object."""
+        return self._items[root].get(id_)
+
+    def put(self, item: Item) -> None:
+        """Take in a new object, or note that one has changed."""
+        root = item.layout.cls.root
+        self._items[root][item.id] = item
+        self._finals[root][item.id] = item.layout.cls.name
+        for index in self._indexes.values():
+            index.put(item)
+
+    def load(self, cls: str, ids: Iterable[int], codes: Iterable[str] = ()) -> None:
+        """Load objects of a class or its subclasses: their light attributes, and ``codes`` as far as they have them.
+
+        What is here already stays as it is. One statement per final class and 1,000 objects, one more where the final
+        classes have to be found out.
+        """
+        root = self._database.model.get_class(cls).root
+        here = self._items[root]
+        more = tuple(codes)
+        wanted: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
+        unknown: list[int] = []
+        for id_ in dict.fromkeys(ids):
+            item = here.get(id_)
+            if item is None:
+                unknown.append(id_)
+            elif absent := tuple(code for code in more if code in item.layout.types and code not in item.values):
+                wanted[item.layout.cls.name, absent].append(id_)
+        for id_, name in self._classes_of(cls, unknown).items():
+            layout = self._layouts(name)
+            wanted[name, tuple(dict.fromkeys([*layout.light, *(c for c in more if c in layout.types)]))].append(id_)
+        for (name, absent), of_class in wanted.items():
+            records = fetch(self._database, self._connection, name, of_class, absent, for_update=True)
+            for id_, record in records.items():
+                item = here.get(id_)
+                if item is None:
+                    item = here[id_] = Item(self._layouts(name), id_, record.values, new=False)
+                    self._finals[root][id_] = name
+                    for index in self._indexes.values():
+                        index.put(item)
+                else:
+                    item.values.update(record.values)
+
+    def _classes_of(self, cls: str, ids: list[int]) -> dict[int, str]:
+        """Return the final classes of objects to load, those that do not exist possibly among them."""
+        if not ids or len(self._database.model[cls].subclasses) == 1:
+            return dict.fromkeys(ids, cls)
+        return final_classes(self._database, self._connection, cls, ids)
+
+    def look_up_targets(self, root: str, ids: Iterable[int]) -> None:
+        """Learn the final classes of the objects of a root class that keys point to; one statement per 1,000."""
+        finals = self._finals[root]
+        missing = [id_ for id_ in dict.fromkeys(ids) if id_ not in finals]
+        if not missing:
+            return
+        finals.update(dict.fromkeys(missing))
+        finals.update(final_classes(self._database, self._connection, root, missing))
+
+    def target(self, root: str, id_: int) -> str | None:
+        """Return the final class of an object of a root class, ``None`` when it does not exist."""
+        finals = self._finals[root]
+        if id_ not in finals:
+            self.look_up_targets(root, (id_,))
+        return finals[id_]
+
+    def final_class(self, cls: str, id: int) -> str | None:  # noqa: A002
+        """Return the final class of an object of a class or a parent of it; ``None`` when it does not exist."""
+        return self.target(self._database.model[cls].root, id)
+
+    def value(self, cls: str, id: int, code: str) -> Any:  # noqa: A002, ANN401
+        """Return a value of a loaded object; ``KeyError`` when it is not loaded."""
+        return self._items[self._database.model[cls].root][id].values[code]
+
+    def matching(self, cls: str, values: Mapping[str, Any]) -> tuple[int, ...]:
+        """Return the ids of the objects here of a class whose attributes have these values, ascending."""
+        codes = tuple(sorted(values))
+        index = self._indexes.get((cls, codes))
+        if index is None:
+            declared = self._database.model.get_class(cls)
+            index = _Index(cls, codes, tuple(equality(declared, code) for code in codes))
+            self._indexes[cls, codes] = index
+            for item in self._items[declared.root].values():
+                index.put(item)
+        return index.find(index.key(values))
+
+    def load_tree(self, name: TreeName) -> None:
+        """Read a tree under a lock that lasts until the transaction ends; once per chunk."""
+        if name in self.trees:
+            return
+        cls, code = name
+        declared = self._database.model[cls]
+        table = self._database.table(cls)
+        base = declared.attributes[code].sql
+        columns = (declared.key_column, base, f"{base}_left", f"{base}_right")
+        rows = self._connection.execute(sa.select(*(table.c[column] for column in columns)).with_for_update())
+        self.trees[name] = Tree(cls, (Node(*row) for row in rows))
