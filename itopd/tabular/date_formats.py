@@ -90,7 +90,8 @@ def _tokens(text: str) -> list[tuple[int, str]]:
 class DateFormat:
     """A format that cells are read with."""
 
-    text: str
+    modern: str
+    """The format in plain letters."""
     pattern: re.Pattern[str]
     fields: tuple[str, ...]
     """What each group holds: ``year``, ``month``, ``day``, ``hour``, ``minute``, ``second`` or ``half`` (am, pm)."""
@@ -159,7 +160,8 @@ def read_format(text: str) -> DateFormat:
     """
     pattern = []
     fields = []
-    for _, token in _tokens(modern_format(text)):
+    modern = modern_format(text)
+    for _, token in _tokens(modern):
         if token in _PATTERNS:
             pattern.append(_PATTERNS[token])
             fields.append(_FIELDS[token])
@@ -167,7 +169,7 @@ def read_format(text: str) -> DateFormat:
             pattern.append(re.escape(token[1:] if len(token) == 2 else token))
     if not fields:
         raise SettingsError(f"date_format '{text}' holds no letter of a date or time: write for instance d/m/Y H:i:s")
-    return DateFormat(text, re.compile("".join(pattern)), tuple(fields))
+    return DateFormat(modern, re.compile("".join(pattern)), tuple(fields))
 
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
