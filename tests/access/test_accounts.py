@@ -1,0 +1,137 @@
+"""Accounts: who may log in, who acts, and what is known of them; on the sample of a real iTop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from itopd.access import Account, account_of, authenticate, hash_password, require_administrator
+from itopd.database import Database
+from itopd.errors import AccessDenied
+
+SECRET = hash_password("secret")
+
+
+@pytest.fixture
+def connection(sample: Database) -> Iterator[sa.Connection]:
+    with sample.write() as opened:
+        yield opened
+
+
+def add_user(
+    database: Database,
+    connection: sa.Connection,
+    login: str,
+    *,
+    cls: str = "UserLocal",
+    status: str = "enabled",
+    stored: str = SECRET,
+    profiles: Sequence[int] = (),
+    orgs: Sequence[int] = (),
+) -> None:
+    user_id = 1000 + connection.execute(sa.select(sa.func.count()).select_from(database.table("User"))).scalar_one()
+
+    def insert(name: str, **values: object) -> None:
+        connection.execute(database.table(name).insert().values(**values))
+
+    insert("User", id=user_id, contactid=0, login=login, language="FR FR", status=status, finalclass=cls)
+    if cls == "UserLocal":
+        insert("UserLocal", id=user_id, password_hash=stored.encode(), password_salt=b"")
+    for profile_id in profiles:
+        insert("URP_UserProfile", userid=user_id, profileid=profile_id)
+    for org_id in orgs:
+        insert("URP_UserOrg", userid=user_id, allowed_org_id=org_id)
+
+
+@pytest.mark.parametrize("login", ["admin", "ADMIN", "admin ", "ádmin"])
+def test_the_administrator_of_the_sample_logs_in_however_the_database_compares_his_login(
+    sample: Database, connection: sa.Connection, login: str
+) -> None:
+    assert authenticate(sample, connection, login, "admin") == Account(
+        login="admin",
+        user_id=1,
+        contact_id=1,
+        friendly_name="My first name My last name",
+        language="EN US",
+        is_administrator=True,
+        profiles=frozenset({"Administrator"}),
+        allowed_orgs=None,
+    )
+
+
+def test_an_account_without_person_is_called_by_its_login(sample: Database, connection: sa.Connection) -> None:
+    add_user(sample, connection, "joe", profiles=[3, 1024])
+    account = authenticate(sample, connection, "joe", "secret")
+    assert (account.friendly_name, account.contact_id, account.language) == ("joe", 0, "FR FR")
+    assert account.profiles == {"Configuration Manager", "REST Services User"}
+    assert not account.is_administrator
+
+
+def test_every_refusal_reads_the_same(sample: Database, connection: sa.Connection) -> None:
+    add_user(sample, connection, "off", status="disabled")
+    add_user(sample, connection, "outside", cls="UserExternal")
+    messages = set()
+    for login, password in (
+        ("admin", "wrong"),
+        (" admin", "admin"),
+        ("nobody", "x"),
+        ("off", "secret"),
+        ("outside", "anything"),
+        ("nobody", "a\0b"),
+    ):
+        with pytest.raises(AccessDenied) as caught:
+            authenticate(sample, connection, login, password)
+        messages.add(caught.value.message.replace(f"'{login}'", "'?'"))
+    assert messages == {"wrong login or password for '?', or the account is disabled: check auth_user and auth_pwd"}
+
+
+def test_a_hash_that_itopd_cannot_check_is_refused_and_logged(sample: Database, connection: sa.Connection) -> None:
+    add_user(sample, connection, "argon", stored="$argon2id$v=19$m=65536,t=4,p=1$c2FsdHNhbHQ$aGFzaA")
+    with capture_logs() as logs, pytest.raises(AccessDenied):
+        authenticate(sample, connection, "argon", "secret")
+    assert [(entry["event"], entry["login"]) for entry in logs] == [("password_hash_unsupported", "argon")]
+
+
+def test_organizations_come_with_all_below_them(sample: Database, connection: sa.Connection) -> None:
+    table = sample.table("Organization")
+    connection.execute(table.update().where(table.c.id == 3).values(parent_id_right=8))
+    connection.execute(table.insert().values(id=90, name="Below", parent_id=3, parent_id_left=6, parent_id_right=7))
+    add_user(sample, connection, "some", orgs=[1, 3])
+    add_user(sample, connection, "all")
+    add_user(sample, connection, "lost", orgs=[4711])
+    add_user(sample, connection, "boss", orgs=[1], profiles=[1])
+    orgs = {login: account_of(sample, connection, login).allowed_orgs for login in ("some", "all", "lost", "boss")}
+    assert orgs == {"some": {1, 3, 90}, "all": None, "lost": frozenset(), "boss": None}
+
+
+def test_the_acting_account_needs_no_password_but_must_be_there_and_enabled(
+    sample: Database, connection: sa.Connection
+) -> None:
+    add_user(sample, connection, "off", status="disabled")
+    add_user(sample, connection, "outside", cls="UserExternal")
+    assert account_of(sample, connection, "outside").login == "outside"
+    with pytest.raises(AccessDenied, match="account 'off' is disabled: enable it, or name another one in run_as"):
+        account_of(sample, connection, "off")
+    with pytest.raises(AccessDenied, match="there is no account 'nobody'"):
+        account_of(sample, connection, "nobody")
+
+
+def test_a_service_for_administrators_says_who_may_use_it(sample: Database, connection: sa.Connection) -> None:
+    add_user(sample, connection, "joe", profiles=[3])
+    require_administrator(account_of(sample, connection, "admin"), "import")
+    with pytest.raises(
+        AccessDenied, match=r"import is open to administrators only, and 'joe' is none \(profiles: Conf"
+    ):
+        require_administrator(account_of(sample, connection, "joe"), "import")
+
+
+def test_logging_in_takes_three_statements_at_most(sample: Database, connection: sa.Connection) -> None:
+    statements: list[str] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    add_user(sample, connection, "joe", profiles=[3, 4, 5], orgs=[1, 2])
+    statements.clear()
+    authenticate(sample, connection, "joe", "secret")
+    assert len(statements) == 3
