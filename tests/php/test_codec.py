@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from itopd.php import PhpError, property_array, serialize, unserialize
 from itopd.php.codec import MAX_DEPTH
+from tests.golden.harness import DEFAULT_FOLDER
+from tests.support.sample import require_shared
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(
@@ -135,3 +138,22 @@ def test_the_data_of_an_old_mail_object_is_found_without_making_the_object() -> 
     assert property_array(b's:9:"\0*\0m_aData";' + array, "m_aData") is None  # a length that lies
     with pytest.raises(PhpError, match="an object is refused"):
         property_array(b's:7:"m_aData";a:1:{i:0;O:1:"X":0:{}}', "m_aData")
+
+
+@pytest.mark.shared
+def test_the_recorded_payloads_of_itop_are_read_and_written_back_byte_for_byte() -> None:
+    require_shared()
+    paths = sorted((DEFAULT_FOLDER / "cron").glob("payload-*.json"))
+    assert len(paths) >= 12
+    for path in paths:
+        expect = json.loads(path.read_text(encoding="utf-8"))["expect"]
+        stored = expect["row"]["message"].encode("utf-8")
+        assert _with_text_keys(unserialize(stored)) == expect["decoded"], path.name
+        assert serialize(unserialize(stored)) == stored, path.name
+
+
+def _with_text_keys(value: object) -> object:
+    """Return arrays as the vectors write them: all keys are texts."""
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return value
