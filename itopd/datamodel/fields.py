@@ -87,7 +87,7 @@ def _boolean(text: str, *, nullable: bool) -> bool | None:
     # iTop takes the text for a number, so a default of "true" is 0 in its database (model.md, Columns).
     if not text:
         return None if nullable else False
-    return text.isdigit() and int(text) != 0
+    return text.isdecimal() and int(text) != 0
 
 
 def _tracking_level(element: Element, kind: str, place: Place, tracking: LinkTracking) -> int:
@@ -109,7 +109,7 @@ def _required(element: Element, tag: str, place: Place) -> str:
 
 def _number(element: Element, tag: str, place: Place) -> int:
     text = text_of(element, tag)
-    if not text.isdigit():
+    if not text.isdecimal():
         place.refuse(f"<{tag}> must be a number, not '{text}'")
     return int(text)
 
@@ -222,7 +222,7 @@ def _case_log(_child: Children, _element: Element, _place: Place) -> dict[str, A
 def _stop_watch(_child: Children, element: Element, place: Place) -> dict[str, Any]:
     thresholds = []
     for percent, threshold in children(element, "thresholds/threshold", place):
-        if not percent.isdigit():
+        if not percent.isdecimal():
             place.refuse(f"threshold '{percent}' is no percentage")
         actions = tuple(
             (_required(action, "verb", place), tuple((p.text or "").strip() for p in action.iterfind("params/param")))

@@ -167,9 +167,9 @@ class State:
     """Stimulus -> flags of attributes while its transition is entered, over those of the target state."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Class:
-    """One class with everything it inherits."""
+    """One class with everything it inherits; the same only if it is one object, so that it can be a cache key."""
 
     name: str
     parent: str | None
