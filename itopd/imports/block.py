@@ -91,7 +91,7 @@ class Blocks:
         definition = self._definition
         for lookup in definition.lookups:
             lookup.begin_block()
-        sound = [draft for draft in drafts if draft.issue is None]
+        sound = [draft for draft in drafts if draft.ready]
         for key in definition.keys:
             values = (draft.criteria[key.code] for draft in sound)
             key.lookup.prefetch(connection, (value for value in values if value is not None))
@@ -116,7 +116,7 @@ class Blocks:
         defaults = default_values(definition.cls, definition.default_codes, now)
         known: dict[Ref, dict[str, Any]] = {}
         for position, draft in enumerate(drafts):
-            if draft.issue is not None:
+            if not draft.ready:
                 continue
             try:
                 judge(definition, draft, current, defaults)
@@ -125,13 +125,13 @@ class Blocks:
                 if position == 0:
                     raise
                 return drafts[:position]
-            if draft.issue is None and self._rows_seen and definition.related_lookups:
+            if self._rows_seen and definition.related_lookups and draft.ready:
                 note_effects(definition, draft, known, defaults)
         return drafts
 
     def _write(self, connection: sa.Connection, drafts: Sequence[Draft]) -> dict[int, Outcome]:
         """Write what can be written; return the outcomes by row."""
-        ready = [draft for draft in drafts if draft.issue is None]
+        ready = [draft for draft in drafts if draft.ready]
         if not ready:
             return {}
         intents = [intent_of(self._definition, draft) for draft in ready]

@@ -91,10 +91,10 @@ class Cell:
     def written(self, value: Any) -> str:  # noqa: ANN401
         """Return a value as the report shows what is written."""
         if not self.quoted:
-            return self.kind.to_text(value)
+            return str(self.kind.to_text(value))
         if value is None and self.attribute.type not in _ENUMS:
             return ""
-        text = self.show(self.kind.to_text(value))
+        text = str(self.show(self.kind.to_text(value)))
         return '"' + text.replace('"', '""') + '"'
 
 
@@ -178,7 +178,7 @@ def wrong_date(cell: Cell) -> str:
     return expected_format_sentence(cell.date_example) if cell.date_example else "date_format holds no date"
 
 
-def problem_kind(attribute: Attribute, refused: Refused) -> str:
+def problem_kind(refused: Refused) -> str:
     """Return the kind of a refused cell."""
     if refused.text == CELL_NULL:
         return CellIssue.NULL

@@ -127,7 +127,7 @@ def known_names(model: Model, cls: Class, dictionary: Dictionary | None, *, ids:
             codes[name] = attribute.code
         elif not attribute.is_external_field:
             ambiguous.setdefault(name, [known]).append(attribute.code)
-        if attribute.is_external_key and attribute.target in model:
+        if attribute.is_external_key and attribute.target is not None:
             for remote, remote_name in _remotes(model[attribute.target], dictionary, ids=ids):
                 codes.setdefault(
                     ascii_lower(f"{_name(cls, attribute, dictionary)}{ARROW}{remote_name}"),
@@ -254,9 +254,10 @@ def _check_type(model: Model, cls: Class, column: Column) -> None:
     target = model[cls.attributes[column.key].target or ""]
     remote = target.attributes[column.remote or ""]
     if not remote.is_stored or remote.type in NOT_YET or remote.type in NEVER:
+        like = target.name_attributes[0] if target.name_attributes else ID
         raise InputError(
             f"Column '{column.written}' cannot be imported: objects of {target.name} are not found by {remote.code}; "
-            f"use one of its stored attributes, like {column.key}{ARROW}{target.name_attributes[0] if target.name_attributes else ID}",
+            f"use one of its stored attributes, like {column.key}{ARROW}{like}",
             line=1,
             column=column.written,
         )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, Self
 
 from itopd.dictionary import Dictionary
 from itopd.imports.definition import Definition
@@ -80,7 +81,7 @@ class TextReport:
     _early: BinaryIO | None = None
     _rows: BinaryIO | None = None
 
-    def __enter__(self) -> TextReport:
+    def __enter__(self) -> Self:
         if self.output == "details":
             self._early = tempfile.SpooledTemporaryFile(_SPOOLED_BYTES)  # type: ignore[assignment]
             self._rows = tempfile.SpooledTemporaryFile(_SPOOLED_BYTES)  # type: ignore[assignment]
@@ -112,7 +113,7 @@ class TextReport:
         for spool in (self._early, self._rows):
             if spool is not None:
                 spool.seek(0)
-                output.writelines(iter(lambda: spool.read(_SPOOLED_BYTES), b""))
+                shutil.copyfileobj(spool, output, _SPOOLED_BYTES)
 
 
 def middle_lines(

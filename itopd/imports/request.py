@@ -1,4 +1,6 @@
-"""From parameters and a file to a checked request: what iTop checks before it looks at any row (``spec/import.md`` §1.3)."""
+"""From parameters and a file to a checked request: what is checked before any row
+(``spec/import.md`` §1.3).
+"""
 
 from __future__ import annotations
 

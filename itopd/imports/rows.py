@@ -81,6 +81,11 @@ class Draft:
     assumes: frozenset[int] = frozenset()
     """Rows of the block on whose success it rests."""
 
+    @property
+    def ready(self) -> bool:
+        """Return whether nothing speaks against writing the row."""
+        return self.issue is None
+
     def fail(self, issue: RowIssue, text: str) -> None:
         """Say why the row is not written; the first reason stays."""
         if self.issue is None:
@@ -274,9 +279,7 @@ def _convert(definition: Definition, draft: Draft, defaults: dict[str, Any]) -> 
 def _refuse(draft: Draft, value: ValueDefinition, refused: Refused) -> bool:
     """Note a cell that cannot be taken; return whether that ends the row at once."""
     code = value.column.code
-    problem = Problem(
-        problem_kind(value.column.attribute or value.cell.attribute, refused), refused.text, value.column.written, code
-    )
+    problem = Problem(problem_kind(refused), refused.text, value.column.written, code)
     if is_impossible(value.cell, refused):
         draft.problems = [problem]
         draft.fail(RowIssue.NOT_SETTABLE, f"{code}: {refused.text}")

@@ -32,7 +32,6 @@ from itopd.imports.request import Checked, Request, check_request, open_data
 from itopd.imports.rows import Draft, read_draft
 from itopd.imports.table import table_cells
 from itopd.service import Context, Result
-from itopd.tabular import Row
 from itopd.writing import Change
 
 CHUNK: Final = 1000
@@ -115,7 +114,7 @@ def _run(context: Context, parameters: Parameters, checked: Checked, request: Re
         transactions = _simulate if parameters.simulate else _import
         stopped = transactions(context, checked, definition, blocks, reporter)
         reporter.finish(context.output, checked, table_head(definition, dictionary))
-    return _result(parameters, reporter.counters, checked.lines, stopped=stopped)
+    return _result(context, parameters, reporter.counters, checked.lines, stopped=stopped)
 
 
 def _userinfo(context: Context, parameters: Parameters) -> str:
@@ -127,7 +126,7 @@ def _drafts(checked: Checked, definition: Definition) -> Iterator[list[Draft]]:
     """Yield the data rows as drafts, a chunk at a time."""
     rows = checked.source.rows()
     next(rows)
-    drafts = (read_draft(definition, number, cast("Row", row)) for number, row in enumerate(rows))
+    drafts = (read_draft(definition, number, row) for number, row in enumerate(rows))
     while chunk := list(islice(drafts, CHUNK)):
         yield chunk
 
@@ -174,12 +173,12 @@ def _account_for(context: Context, checked: Checked, reporter: _Reporter, settle
     return done
 
 
-def _result(parameters: Parameters, counters: Counters, lines: int, *, stopped: bool) -> Result:
+def _result(context: Context, parameters: Parameters, counters: Counters, lines: int, *, stopped: bool) -> Result:
     summary = ", ".join(f"{number} {name}" for name, number in counters.as_mapping().items() if name != "warnings")
     if parameters.simulate:
         summary = f"simulated: {summary}"
     files = tuple(Path(name) for name in (parameters.report, parameters.error_file) if name)
-    exit_code = EXIT_ISSUES if counters.issues else EXIT_DONE
+    exit_code = EXIT_ISSUES if counters.issues and not context.rules.zero_exit_on_error else EXIT_DONE
     if stopped:
         summary = f"stopped after {counters.rows} of {lines} rows: {summary}; import the file again for the rest"
         exit_code = ConflictError.exit_code
