@@ -6,6 +6,7 @@ Attributes stand in iTop's own order: inherited ones, own ones, then those that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -268,12 +269,21 @@ class _Assembly:
         return LifeCycle({}, states_of_enum(attributes[state_attribute]) if state_attribute else {})
 
     def _name_format(self, declared: Declaration) -> str:
-        """Return the English format of the friendly name; a class without name attributes is called by its own name."""
-        if not declared.name_attributes:
-            return declared.name
-        entry = self.texts.get("EN US", {}).get(f"Class:{declared.name}/Name")
-        return entry or declared.name_format or "%1$s"
+        """Return the English format of the friendly name; a class without name attributes is called by its own name.
 
+        A format that asks for more attributes than the class has was written for another version of it.
+        """
+        count = len(declared.name_attributes)
+        if not count:
+            return declared.name
+        entry = self.texts.get("EN US", {}).get(f"Class:{declared.name}/Name", "")
+        for text in (entry, declared.name_format):
+            if text and all(1 <= int(number) <= count for number in _PLACEHOLDER.findall(text)):
+                return text
+        return " ".join(f"%{number}$s" for number in range(1, count + 1))
+
+
+_PLACEHOLDER = re.compile(r"%(\d+)\$s", re.ASCII)
 
 _SYNTHETIC = frozenset({"friendlyname", "finalclass", "obsolescence_flag", "obsolescence_date", "id"})
 

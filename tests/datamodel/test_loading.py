@@ -156,6 +156,21 @@ def test_uniqueness_rules_hold_below_and_can_be_disabled_there() -> None:
     assert [(r.root_class, r.disabled) for r in model["Can"].uniqueness_rules] == [("Thing", True)]
 
 
+def test_the_friendly_name_follows_the_dictionary_if_the_format_fits() -> None:
+    def named(*codes: str) -> str:
+        return f"<naming><attributes>{''.join(f'<attribute id={code!r}/>' for code in codes)}</attributes></naming>"
+
+    entry = '<entry id="Class:{}/Name">{}</entry>'
+    texts = f'<dictionaries><dictionary id="EN US"><entries>{entry}</entries></dictionary></dictionaries>'
+    two = named("name", "size")
+    classes = a_class("Fit", NAME, field("size", "Text"), properties=two)
+    fitting = build_model([parse_source(document(classes, texts.format("Fit", "%2$s of %1$s")), "some.xml")])
+    assert fitting["Fit"].name_format == "%2$s of %1$s"
+    other = build_model([parse_source(document(classes, texts.format("Fit", "%3$s")), "some.xml")])
+    assert other["Fit"].name_format == "%1$s %2$s"
+    assert model_of(a_class("Bare", NAME))["Bare"].name_format == "Bare"
+
+
 # --- fields ---------------------------------------------------------------------------------------------------------
 
 
