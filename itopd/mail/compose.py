@@ -65,6 +65,8 @@ def compose(message: Message, now: datetime, pictures: Mapping[int, Picture] | N
         raise Unsendable(f"The mail cannot be sent: {reason}. Correct To, Cc or Bcc and queue it again.")
     senders = _senders(message, to)
     identifier = headers.bare_id(message.message_id)
+    if not identifier:
+        raise ValueError("a message must have its id before it is composed")
     lines = [
         f"Date: {format_datetime(now)}",
         headers.id_header("Message-ID", [identifier]),

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -105,13 +106,16 @@ class _Run:
         self._server_failures = 0
         self._offered = False
         """Whether the mail being delivered was given to the transport: then a server may have it."""
-        self._alive = self._paced = clock.monotonic()
+        self._sending: asyncio.Task[Any] | None = None
+        self._abandoned = False
+        self._paced = clock.monotonic()
 
     async def run(self) -> Delivery:
         before = self._now()
         rescued = self._queue.rescue(before)
         self._done = replace(self._done, rescued=rescued)
         waiting: deque[QueuedMail] = deque()
+        watch = asyncio.create_task(self._watch())
         try:
             while not self._over():
                 waiting += self._queue.claim(self._now(), before, BATCH)
@@ -120,6 +124,7 @@ class _Run:
                 while waiting and not self._over():
                     await self._deliver_first(waiting)
         finally:
+            watch.cancel()
             try:
                 self._hand_back(waiting)
             finally:
@@ -169,7 +174,6 @@ class _Run:
         crash_point("mail.after_data")
         self._settle(mail, letter, receipt)
         crash_point("mail.settled")
-        self._stay_alive()
         return True
 
     def _compose(self, mail: QueuedMail, message: Message) -> Letter | None:
@@ -191,21 +195,30 @@ class _Run:
         return None
 
     async def _send(self, letter: Letter) -> Receipt | None:
-        """Send; when it is time to stop and the server cannot have the letter yet, abandon it and return ``None``."""
+        """Send; ``None``: it was time to stop while the server could not have the letter yet (see ``_watch``)."""
         self._offered = True
-        sending = asyncio.ensure_future(self._transport.send(letter))
+        self._sending = task = asyncio.current_task()
         try:
-            while True:
-                done, _ = await asyncio.wait({sending}, timeout=_LOOK_AROUND)
-                if done:
-                    return sending.result()
-                self._stay_alive()
-                if self._limits.should_stop() and not self._transport.handed_over:
-                    return None
+            return await self._transport.send(letter)
+        except asyncio.CancelledError:
+            if task is None or not self._abandoned:
+                raise
+            task.uncancel()
+            return None
         finally:
-            if not sending.done():
-                sending.cancel()
-                await asyncio.wait({sending})
+            self._sending = None
+
+    async def _watch(self) -> None:
+        """While a server is waited for: give signs of life; when it is time to stop, abandon what can be abandoned."""
+        seen = self._clock.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK_AROUND)
+            if self._clock.monotonic() - seen >= _SIGN_OF_LIFE:
+                seen = self._clock.monotonic()
+                self._queue.stay_alive()
+            if self._sending is not None and not self._transport.handed_over and self._limits.should_stop():
+                self._abandoned = True
+                self._sending.cancel()
 
     def _settle(self, mail: QueuedMail, letter: Letter, receipt: Receipt) -> None:
         if receipt.failure is not None:
@@ -277,12 +290,6 @@ class _Run:
             returned = self._queue.hand_back(mails)
             self._done = replace(self._done, handed_back=returned)
             _log.info("mail.handed_back", mails=returned)
-
-    def _stay_alive(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._alive >= _SIGN_OF_LIFE:
-            self._alive = now
-            self._queue.stay_alive()
 
     async def _pace(self) -> None:
         if self._limits.rate > 0:

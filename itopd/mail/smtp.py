@@ -6,6 +6,7 @@ server may already have taken the mail, and each recipient gets its own answer.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import ssl
@@ -104,26 +105,34 @@ class SmtpTransport:
 
     async def _transaction(self, letter: Letter) -> Receipt:
         client = await self._connected()
-        code, text = await client.execute_command(b"MAIL", f"FROM:<{letter.sender}>".encode("ascii"))
-        if code != 250:
-            raise _Answered(f"The server refused the sender {letter.sender}", code, text)
-        refused: list[Refusal] = []
-        for address in letter.recipients:
-            code, text = await client.execute_command(b"RCPT", f"TO:<{address}>".encode("ascii"))
-            if code == 421:
-                raise _Answered(f"The server closed the connection at {address}", code, text)
-            if code not in (250, 251, 252):
-                refused.append(Refusal(address, _answer(code, text), permanent=500 <= code < 600))
-        if len(refused) == len(letter.recipients):
-            await self._reset()
-            return Receipt(refused=tuple(refused))
-        code, text = await client.execute_command(b"DATA")
-        if code != 354:
-            raise _Answered("The server refused the data", code, text)
-        await self._data(client, letter.content)
+        patience = self._server.timeout
+        # One timer for the whole dialogue, moved on with every command, costs less than one per answer.
+        async with asyncio.timeout(patience) as limit:
+            code, text = await client.execute_command(b"MAIL", _path("FROM", letter.sender), timeout=None)
+            if code != 250:
+                raise _Answered(f"The server refused the sender {letter.sender}", code, text)
+            refused: list[Refusal] = []
+            for address in letter.recipients:
+                _extend(limit, patience)
+                code, text = await client.execute_command(b"RCPT", _path("TO", address), timeout=None)
+                if code == 421:
+                    raise _Answered(f"The server closed the connection at {address}", code, text)
+                if code not in (250, 251, 252):
+                    refused.append(Refusal(address, _answer(code, text), permanent=500 <= code < 600))
+            _extend(limit, patience)
+            if len(refused) == len(letter.recipients):
+                await self._reset()
+                return Receipt(refused=tuple(refused))
+            code, text = await client.execute_command(b"DATA", timeout=None)
+            if code != 354:
+                raise _Answered("The server refused the data", code, text)
+            _extend(limit, _ANSWER_TIMEOUT)
+            code, text = await self._data(client, letter.content)
+            if code != 250:
+                raise _Answered("The server refused the mail", code, text)
         return Receipt(refused=tuple(refused))
 
-    async def _data(self, client: aiosmtplib.SMTP, content: bytes) -> None:
+    async def _data(self, client: aiosmtplib.SMTP, content: bytes) -> tuple[int, str]:
         protocol = client.protocol
         if protocol is None:
             raise aiosmtplib.SMTPServerDisconnected("Connection lost")
@@ -131,9 +140,7 @@ class SmtpTransport:
         self._handed_over = True
         protocol.write(_STUFFED.sub(b"..", content) + b".\r\n")
         crash_point("mail.in_data")
-        code, text = await protocol.read_response(timeout=_ANSWER_TIMEOUT)
-        if code != 250:
-            raise _Answered("The server refused the mail", code, text)
+        return await protocol.read_response()
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._client is not None and self._client.is_connected:
@@ -187,6 +194,14 @@ class SmtpTransport:
             f"The mail server {self._server} cannot be used: {reason}. Check the settings email_transport_smtp.*.",
             Blame.SERVER,
         )
+
+
+def _path(verb: str, address: str) -> bytes:
+    return f"{verb}:<{address}>".encode("ascii")
+
+
+def _extend(limit: asyncio.Timeout, seconds: float) -> None:
+    limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 def _tls(server: SmtpServer) -> ssl.SSLContext | None:

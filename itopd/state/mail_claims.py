@@ -41,6 +41,14 @@ class Stage(StrEnum):
     """A server has it, but the queue could not be told."""
 
 
+# What is run for every single mail is built once.
+_OURS = (MAIL_CLAIM.c.task_id == sa.bindparam("id"), MAIL_CLAIM.c.owner == sa.bindparam("us"))
+_TAKE_IN_HAND = (
+    MAIL_CLAIM.update().where(*_OURS).values(stage=Stage.IN_HAND, tries=MAIL_CLAIM.c.tries + 1, seen=database_now())
+)
+_FORGET = MAIL_CLAIM.delete().where(MAIL_CLAIM.c.task_id == sa.bindparam("id"))
+
+
 @dataclass(frozen=True, slots=True)
 class MailClaim:
     """One claimed row of the queue."""
@@ -75,13 +83,10 @@ def take_in_hand(store: StateStore, owner: Owner, task_id: int, settled: Sequenc
 
     Returns ``False`` when the claim is no longer ours: somebody took us for dead, and the mail must be left to them.
     """
-    ours = (MAIL_CLAIM.c.task_id == task_id, MAIL_CLAIM.c.owner == str(owner))
-    change = MAIL_CLAIM.update().where(*ours)
 
     def work(connection: sa.Connection) -> bool:
         _forget(connection, settled)
-        values = {"stage": Stage.IN_HAND, "tries": MAIL_CLAIM.c.tries + 1, "seen": database_now()}
-        return connection.execute(change.values(**values)).rowcount == 1
+        return connection.execute(_TAKE_IN_HAND, {"id": task_id, "us": str(owner)}).rowcount == 1
 
     return store.transact(work)
 
@@ -167,4 +172,4 @@ def _is_dead(owner: str) -> bool:
 
 def _forget(connection: sa.Connection, task_ids: Collection[int]) -> None:
     if task_ids:
-        connection.execute(MAIL_CLAIM.delete().where(MAIL_CLAIM.c.task_id.in_(task_ids)))
+        connection.execute(_FORGET, [{"id": task_id} for task_id in task_ids])
