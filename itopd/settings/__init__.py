@@ -18,6 +18,7 @@ from itopd.settings.parameters import (
     declared_parameters,
     parameter,
     parameter_family,
+    parameter_keys,
     resolve_parameters,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "load_settings",
     "parameter",
     "parameter_family",
+    "parameter_keys",
     "parse_arguments",
     "parse_parameters",
     "read_parameter_file",

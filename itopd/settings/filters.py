@@ -31,7 +31,10 @@ FilterName = Literal[
 _HOST = (
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*\.?|\[[0-9A-Fa-f:.]+\])"
 )
-_URL = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?:[!-.0-;=?A-~]*@)?{_HOST}(?::[0-9]{{1,5}})?(?:[/?#][!-~]*)?", re.ASCII)
+_URL = re.compile(
+    rf"[A-Za-z][A-Za-z0-9+.-]*://(?:[!-.0-;=?A-~]*@)?{_HOST}(?::[0-9]{{1,5}})?(?:[/?#][!-~]*)?"
+    r"|(?:mailto|news|file):[!-~]+"
+)
 _ENTITIES = {**{code: f"&#{code};" for code in range(32)}, **{ord(c): f"&#{ord(c)};" for c in "<>&\"'"}}
 
 

@@ -19,7 +19,7 @@ from itopd.settings.declare import Declaration, declarations
 from itopd.settings.files import is_secret_name, read_parameter_file
 from itopd.settings.model import Settings
 from itopd.settings.origins import ARGUMENT, DEFAULT, Origin
-from itopd.settings.parameters import nearest
+from itopd.settings.parameters import is_known, nearest
 from itopd.settings.urls import masked
 
 ENVIRONMENT_PREFIX = "ITOPD_"
@@ -64,9 +64,9 @@ def load_settings(
 ) -> LoadedSettings:
     """Load the settings from parameters files (later ones win), the environment and ``overrides``.
 
-    ``environ`` is that of the process when not given. ``other_known`` are keys that files may hold for others, such as
-    credentials of a job. ``read_itop`` is needed where ``itop_config`` may be set. Raises :class:`SettingsError` naming
-    every problem, :class:`~itopd.errors.MissingFile` for a file that cannot be read.
+    ``environ`` is that of the process when not given. ``other_known`` are keys that files may hold for others
+    (:func:`~itopd.settings.parameter_keys`). ``read_itop`` is needed where ``itop_config`` may be set. Raises
+    :class:`SettingsError` naming every problem, :class:`~itopd.errors.MissingFile` for a file that cannot be read.
     """
     environ = os.environ if environ is None else environ
     problems: list[str] = []
@@ -127,7 +127,7 @@ def _from_file(path: Path, others: Collection[str], problems: list[str], warning
     for key, value in file.values.items():
         if key in keys:
             entries.append((key, value, file.sources[key]))
-        elif key not in others:
+        elif not is_known(key, others):
             problems.append(f"{file.sources[key]}: unknown setting '{key}'{nearest(key, keys)}")
     return _layer(entries, problems)
 

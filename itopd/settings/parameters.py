@@ -132,6 +132,21 @@ def declared_parameters(model: type[BaseModel]) -> tuple[Parameter, ...]:
     return tuple(_declared(name, info) for name, info in model.model_fields.items())
 
 
+def parameter_keys(*models: type[BaseModel]) -> frozenset[str]:
+    """Return all names that the parameters of ``models`` may be given under; a family's is ``prefix*``."""
+    return frozenset(
+        f"{name}*" if one.family else name
+        for model in models
+        for one in declared_parameters(model)
+        for name in one.names
+    )
+
+
+def is_known(name: str, keys: Collection[str]) -> bool:
+    """Return whether ``name`` is one of ``keys``, or belongs to a family among them."""
+    return name in keys or name.startswith(tuple(key[:-1] for key in keys if key.endswith("*")))
+
+
 def resolve_parameters(
     model: type[Instance],
     arguments: Sequence[str] | Mapping[str, Value],
@@ -145,7 +160,8 @@ def resolve_parameters(
     """Return the parameters of one call: arguments or request beat files, files beat defaults.
 
     ``arguments`` are ``--name=value`` words of a command line, or a mapping (for HTTP see ``request_values``).
-    ``other_known`` are names that mean something to others: settings, credentials, another service's parameters.
+    ``other_known`` are names that mean something to others: settings, credentials, another service's parameters;
+    those of a family end in ``*`` (see :func:`parameter_keys`).
     ``is_class`` is asked by the filter ``class``. Raises :class:`SettingsError` naming every problem at once.
     """
     warnings, problems = list(files.warnings), list[str]()
@@ -154,7 +170,8 @@ def resolve_parameters(
         _complain(overlooked, rules, problems, warnings)
     given = Given(arguments, edge, files)
     parameters = declared_parameters(model)
-    _complain(_unknown(parameters, given, frozenset(other_known)), rules, problems, warnings)
+    known = frozenset({PARAM_FILE, *parameter_keys(model), *other_known})
+    _complain(_unknown(parameters, given, known), rules, problems, warnings)
     values: dict[str, Any] = {}
     origins: dict[str, Origin] = {}
     for one in parameters:
@@ -244,17 +261,15 @@ def _put(values: dict[str, Any], one: Parameter, member: Parameter, value: objec
         values[one.field] = value
 
 
-def _unknown(parameters: Sequence[Parameter], given: Given, others: frozenset[str]) -> list[str]:
+def _unknown(parameters: Sequence[Parameter], given: Given, known: frozenset[str]) -> list[str]:
     names = [name for one in parameters if not one.family for name in one.names]
-    known = {PARAM_FILE, *names, *others}
-    prefixes = tuple(one.name for one in parameters if one.family)
     places = {name: given.files.sources[name] for name in given.files.values} | dict.fromkeys(
         given.values, REQUEST if given.edge == "http" else ARGUMENT
     )
     return [
         f"unknown parameter '{name}' ({origin}){nearest(name, names)}"
         for name, origin in places.items()
-        if name not in known and not name.startswith(prefixes)
+        if not is_known(name, known)
     ]
 
 

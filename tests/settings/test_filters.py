@@ -62,6 +62,8 @@ def test_the_class_filter_asks_for_existing_classes_and_takes_none() -> None:
         ("https://user:pw@host:8443/a?b=c#d", True),
         ("http://[::1]:80/", True),
         ("ftp://host", True),
+        ("mailto:joe@example.com", True),
+        ("javascript:alert(1)", False),
         ("http://", False),
         ("/path", False),
         ("x.example", False),

@@ -15,6 +15,7 @@ from itopd.settings import (
     declared_parameters,
     parameter,
     parameter_family,
+    parameter_keys,
     parse_arguments,
     parse_parameters,
     request_values,
@@ -117,6 +118,20 @@ def test_an_unknown_parameter_is_named_with_its_place_and_the_nearest_one() -> N
 def test_what_means_something_to_others_is_not_unknown() -> None:
     resolved = resolve("--class=Person", "--param_file=a", files="auth_user = x", known=frozenset({"auth_user"}))
     assert not resolved.warnings
+
+
+def test_a_family_of_another_service_is_not_unknown() -> None:
+    class Other(BaseModel):
+        """Parameters of somebody else."""
+
+        name: str = parameter("", help="", aliases=("called",))
+        more: dict[str, str] = parameter_family("env_", help="")
+
+    known = parameter_keys(Other)
+    assert known == {"name", "called", "env_*"}
+    assert not resolve("--class=Person", "--env_x=1", "--called=y", known=known).warnings
+    with pytest.raises(SettingsError, match="unknown parameter 'enw_x'"):
+        resolve("--class=Person", "--enw_x=1", known=known)
 
 
 @BOTH
