@@ -64,9 +64,8 @@ class Draft(Protocol):
 class Present(Protocol):
     """The objects of a chunk as they are at the moment: loaded ones, with what the chunk has written so far."""
 
-    @property
-    def connection(self) -> sa.Connection:
-        """The write's transaction, for queries while preparing."""
+    def find(self, cls: str, codes: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
+        """Return the ids of the stored objects that have these values, as ``objects.find``; for ``prepare`` only."""
         ...
 
     def load(self, cls: str, ids: Iterable[int], codes: Iterable[str] = ()) -> None:

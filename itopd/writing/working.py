@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.objects import fetch, final_classes
+from itopd.objects import fetch, final_classes, find
 from itopd.objects.find import equality
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node, Tree
@@ -73,11 +73,6 @@ class Working:
         self.trees: dict[TreeName, Tree] = {}
 
     @property
-    def connection(self) -> sa.Connection:
-        """The write's transaction."""
-        return self._connection
-
-    @property
     def items(self) -> Iterable[Item]:
         """All objects."""
         return (item for of_root in self._items.values() for item in of_root.values())
@@ -131,6 +126,10 @@ class Working:
         if not ids or len(self._database.model[cls].subclasses) == 1:
             return dict.fromkeys(ids, cls)
         return final_classes(self._database, self._connection, cls, ids)
+
+    def find(self, cls: str, codes: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
+        """Return the ids of the stored objects that have these values; one statement per 1,000 rows."""
+        return find(self._database, self._connection, cls, codes, rows) if rows else []
 
     def look_up_targets(self, root: str, ids: Iterable[int]) -> None:
         """Learn the final classes of the objects of a root class that keys point to; one statement per 1,000."""

@@ -1,0 +1,165 @@
+"""Object operations of ``golden/csv``: create and update of plain attributes and keys, with the rows they leave."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.attributes import HistoryKind, bind
+from itopd.behaviours import BEHAVIOURS
+from itopd.clock import FixedClock
+from itopd.database import Database
+from itopd.datamodel import bundled_model
+from itopd.objects import find
+from itopd.rules import ITOP
+from itopd.writing import Change, Create, Intent, Outcome, Update, Writer
+from tests.golden.dbdiff import Json, compare, given_ids
+from tests.golden.harness import Difference, Vector, check_equal, replays
+from tests.support.dumps import dump_tables
+from tests.support.sample import sample_sqlite
+
+ADMIN = "My first name My last name"
+ADMIN_ID = 1
+
+KINDS = {
+    "Null not allowed": "null",
+    "Wrong format": "wrong_format",
+    "Value not allowed": "value_not_allowed",
+    "String too long": "too_long",
+    "Target object not found": "target_not_found",
+}
+"""Words of a recorded value check -> kind."""
+
+_ISSUE = re.compile(r"\d+=>(.*?)(?=; \d+=>|\}, class = )", re.DOTALL)
+_VALUE_ISSUE = re.compile(r"Unexpected value for attribute '.*' \((\w+)\) : (.*)", re.DOTALL)
+_LINKED = re.compile(r"\w+: (.+) is already linked to \w+: (.+), duplicates are not allowed")
+
+_LATER = frozenset({HistoryKind.CASE_LOG, HistoryKind.ONE_WAY_PASSWORD})
+"""Kinds of attributes whose values are not plain: their writing comes with a later issue."""
+
+
+def _is_plain(operation: Json) -> bool:
+    if operation["op"] not in {"create", "update"}:
+        return False
+    cls = bundled_model()[operation.get("class") or operation["object"]["class"]]
+    attributes = [cls.attribute(code) for code in operation["fields"]]
+    return not any(a.is_link_set or bind(a).history in _LATER for a in attributes)
+
+
+def _is_ours(vector: Vector) -> bool:
+    data = vector.data
+    if data["kind"] != "object" or not all(_is_plain(operation) for operation in data["run"]["ops"]):
+        return False
+    return all(_is_plain(operation) for step in data["given"] for operation in step.get("object", ()))
+
+
+@replays("csv", _is_ours)
+def replay(vector: Vector) -> None:
+    """Do the operations on a copy of the sample, compare results and rows."""
+    with tempfile.TemporaryDirectory() as folder, sample_sqlite(Path(folder)) as database:
+        clock = FixedClock(datetime(2026, 11, 23, 20, 0, tzinfo=UTC))
+        writer = Writer(database, clock, ITOP, behaviours=BEHAVIOURS)
+        start = dump_tables(database)
+        for step in vector.data["given"]:
+            outcomes = _given(database, writer, step)
+            if any(outcome.status == "refused" for outcome in outcomes):
+                raise Difference(f"the set-up was refused: {outcomes}")
+        before = dump_tables(database)
+        clock.advance(7)
+        results = _run(database, writer, vector.data["run"]["ops"])
+        expected = vector.data["expect"]
+        for position, (outcome, want) in enumerate(zip(results, expected["results"], strict=True), start=1):
+            _compare_result(f"operation {position}", outcome, want)
+        compare(database, before, dump_tables(database), expected["db"], given_ids(database, start, before))
+
+
+def _given(database: Database, writer: Writer, step: Json) -> list[Outcome]:
+    if "object" in step:
+        return _run(database, writer, step["object"])
+    (name,) = step
+    if name != "import":
+        raise Difference(f"cannot set up '{name}'")
+    lines = csv.reader(io.StringIO(step["import"]["csv"]))
+    header, rows = next(lines), list(lines)
+    cls = step["import"]["class"]
+    return _run(database, writer, [{"op": "create", "class": cls, "fields": _fields(cls, header, row)} for row in rows])
+
+
+def _fields(cls: str, header: list[str], row: list[str]) -> Json:
+    """Return the cells of a row of an import; a column ``key->attribute`` names the target by that attribute."""
+    fields: Json = {}
+    for column, cell in zip(header, row, strict=True):
+        code, _, remote = column.partition("->")
+        target = bundled_model()[cls].attribute(code).target
+        fields[code] = {"class": target, "match": {remote: cell}} if remote and cell else cell
+    return fields
+
+
+def _run(database: Database, writer: Writer, operations: list[Json]) -> list[Outcome]:
+    """Do operations one by one under one change: each names its objects as they are at its turn."""
+    change = Change(ADMIN, ADMIN_ID)
+    outcomes: list[Outcome] = []
+    for operation in operations:
+        with database.write() as connection:
+            outcomes += writer.write(connection, [_intent(database, connection, operation)], change)
+    return outcomes
+
+
+def _intent(database: Database, connection: sa.Connection, operation: Json) -> Intent:
+    cls = operation.get("class") or operation["object"]["class"]
+    values = {code: _value(database, connection, cls, code, field) for code, field in operation["fields"].items()}
+    if operation["op"] == "create":
+        return Create(cls, values)
+    return Update(cls, _object(database, connection, operation["object"]), values)
+
+
+def _value(database: Database, connection: sa.Connection, cls: str, code: str, field: Any) -> object:
+    if isinstance(field, dict) and "match" in field:
+        return _object(database, connection, field)
+    if isinstance(field, list):
+        return tuple(sorted(field))
+    return bind(database.model[cls].attribute(code)).parse(str(field), ITOP)
+
+
+def _object(database: Database, connection: sa.Connection, named: Json) -> int:
+    cls, match = named["class"], named["match"]
+    row = [_value(database, connection, cls, code, field) for code, field in match.items()]
+    (ids,) = find(database, connection, cls, list(match), [row])
+    if len(ids) != 1:
+        raise Difference(f"{len(ids)} objects are {named}")
+    return ids[0]
+
+
+def _compare_result(where: str, outcome: Outcome, want: Json) -> None:
+    check_equal(f"{where}: accepted", outcome.status != "refused", want["ok"])
+    if not want["ok"]:
+        recorded = _ISSUE.findall(want["message"])
+        check_equal(f"{where}: number of issues", len(outcome.issues), len(recorded))
+        for issue, kind in zip(outcome.issues, map(_kind, recorded), strict=True):
+            if kind is not None:
+                check_equal(f"{where}: issue", _brief(issue.code, issue.kind), kind)
+        text = " ".join(issue.text for issue in outcome.issues)
+        for linked in filter(None, map(_LINKED.match, recorded)):
+            for name in linked.groups():
+                if name not in text:
+                    raise Difference(f"{where}: {text!r} does not name {name!r}")
+    check_equal(f"{where}: number of warnings", len(outcome.warnings), len(want.get("warnings", ())))
+
+
+def _kind(text: str) -> str | None:
+    """Return attribute and kind of a recorded issue, ``None`` for a rule of its class, whose wording is free."""
+    value = _VALUE_ISSUE.match(text)
+    if value is None:
+        return "not_unique" if _LINKED.match(text) else None
+    return _brief(value[1], next((kind for words, kind in KINDS.items() if value[2].startswith(words)), value[2]))
+
+
+def _brief(code: str | None, kind: str) -> str:
+    return f"{code}: {kind}" if code else kind
