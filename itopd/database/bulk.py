@@ -46,12 +46,15 @@ def update_rows(
         connection.exec_driver_sql(statement, [(*values, row_id) for row_id, values in rows.items()])
         return
     row = f"{'' if _is_mariadb(connection) else 'ROW'}({', '.join(['%s'] * (len(columns) + 1))})"
-    names = ", ".join(f"NULL AS c{i}" for i in range(len(columns)))
+    names = ", ".join(f"{quote(column)} AS c{i}" for i, column in enumerate(columns))
     assignments = ", ".join(f"t.{quote(column)} = v.c{i}" for i, column in enumerate(columns))
     for part in _parts(rows):
+        # The empty first branch names the values and gives them the types of their columns. Without the types MariaDB
+        # holds a long binary value in a BLOB and silently drops multiples of 65,536 bytes of it (observed, 10.11).
         statement = (
             f"UPDATE {quote(table.name)} AS t JOIN "  # noqa: S608 - names are the model's
-            f"(SELECT 0 AS id, {names} FROM DUAL WHERE FALSE UNION ALL VALUES {', '.join([row] * len(part))}) AS v "
+            f"(SELECT {key} AS id, {names} FROM {quote(table.name)} WHERE FALSE "
+            f"UNION ALL VALUES {', '.join([row] * len(part))}) AS v "
             f"ON v.id = t.{key} SET {assignments}"
         )
         connection.exec_driver_sql(statement, tuple(value for row_id, values in part for value in (row_id, *values)))

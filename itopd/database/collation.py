@@ -61,7 +61,7 @@ class _Weights:
     def remember(self, character: str) -> bytes:
         """Return the code of a character whose weights are computed, and keep it."""
         number = ord(character)
-        code = self._code((_BEYOND_BMP,) if number > 0xFFFF else _implicit(number))
+        code = self._code((_BEYOND_BMP,) if number > 0xFFFF else implicit_weights(number))
         self.character[character] = code
         return code
 
@@ -110,7 +110,7 @@ def _read_weights() -> Iterator[tuple[int, tuple[int, ...]]]:
         position += 3 + 2 * count
 
 
-def _implicit(number: int) -> tuple[int, ...]:
+def implicit_weights(number: int) -> tuple[int, ...]:
     """Return the weights that the algorithm computes for a character of the BMP without weights of its own."""
     if 0x4E00 <= number <= 0x9FA5:
         base = 0xFB40

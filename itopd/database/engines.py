@@ -38,8 +38,7 @@ _DRIVERS: Final = {
 _PLAIN_TEXT: Final = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME})
 _SESSION: Final = (
     "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, "
-    "SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', "
-    "SESSION tx_isolation = 'REPEATABLE-READ'"
+    "SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
 )
 
 sqlite3.register_adapter(Decimal, str)
@@ -119,6 +118,7 @@ def _mysql(url: URL) -> Engine:
             url,
             connect_args=arguments,
             hide_parameters=True,
+            isolation_level="REPEATABLE READ",
             pool_size=5,
             max_overflow=10,
             pool_pre_ping=True,

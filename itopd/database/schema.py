@@ -44,7 +44,7 @@ def differences(database: Database) -> list[str]:
             found.append(f"table {name} is missing")
         else:
             found += _differing_columns(database.dialect, definition, name, columns)
-    return found
+    return sorted(found)
 
 
 def _differing_columns(

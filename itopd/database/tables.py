@@ -16,17 +16,11 @@ from itopd.datamodel.model import Class
 INDEXED_PREFIX: Final = 95
 """Characters of a VARCHAR that iTop indexes."""
 
-_INDEXED_TYPES: Final = frozenset(
-    {
-        "AttributeFinalClass",
-        "AttributeClass",
-        "AttributeApplicationLanguage",
-        "AttributeEnumSet",
-        "AttributeClassAttCodeSet",
-        "AttributeQueryAttCodeSet",
-        "AttributeTagSet",
-    }
+_INDEXED_TYPES: Final = frozenset({"AttributeFinalClass", "AttributeClass", "AttributeApplicationLanguage"})
+_SET_TYPES: Final = frozenset(
+    {"AttributeTagSet", "AttributeEnumSet", "AttributeClassAttCodeSet", "AttributeQueryAttCodeSet"}
 )
+
 
 class IndexKind(StrEnum):
     """What an index is for."""
@@ -109,7 +103,7 @@ def _indexes(cls: Class) -> Iterator[Index]:
         if attribute.origin != cls.name or not attribute.is_stored:
             continue
         is_name = attribute.code in cls.name_attributes and attribute.sql == attribute.code
-        if attribute.type == "AttributeTagSet":
+        if attribute.type in _SET_TYPES:
             yield Index((attribute.sql,), IndexKind.FULL_TEXT)
         elif attribute.is_external_key or attribute.type in _INDEXED_TYPES or is_name:
             yield Index((attribute.sql,))

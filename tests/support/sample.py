@@ -22,13 +22,13 @@ from functools import cache
 from pathlib import Path
 
 from itopd.attributes import BINARY_KINDS, Column, Stored
-from itopd.database import Database, insert_rows, open_database
+from itopd.database import Database, insert_rows
 from itopd.database.ddl import create_statements
+from itopd.database.tables import define_table
 from itopd.datamodel import bundled_model
 from tests.support.servers import (
     HOST,
     MARIADB_PORT,
-    PARIS,
     admin_connection,
     empty_mariadb,
     mariadb_url,
@@ -113,10 +113,8 @@ def _copy(prepared: Path, folder: Path) -> Path:
 @cache
 def _prepared_sqlite(*, with_sample: bool) -> Path:
     """Return the prepared file, made when there is none for this dump and this schema."""
-    model = bundled_model()
-    database = open_database("sqlite:////nowhere-yet.db", model, PARIS)
-    statements = [s for d in database.definitions() for s in create_statements("sqlite", d, "")]
-    database.close()
+    definitions = [define_table(cls) for cls in bundled_model().values() if cls.table]
+    statements = [statement for d in definitions for statement in create_statements("sqlite", d, "")]
     key = hashlib.sha256("\n".join(statements).encode())
     key.update(Path(__file__).read_bytes())
     if with_sample:

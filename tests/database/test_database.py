@@ -1,0 +1,171 @@
+"""Opening, transactions and values: the same on every engine."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from itopd.attributes import Stored
+from itopd.database import Database, insert_rows, open_database
+from itopd.datamodel import bundled_model
+from itopd.errors import DatabaseError, SettingsError
+from tests.support.servers import PARIS, opened
+
+
+def names(database: Database) -> list[str]:
+    table = database.table("Organization")
+    with database.read() as connection:
+        return list(connection.scalars(sa.select(table.c.name).order_by(table.c.id)))
+
+
+def add(connection: sa.Connection, database: Database, name: str) -> None:
+    [row_id] = database.allocate_ids(connection, "Organization", 1)
+    insert_rows(connection, database.table("Organization"), ("id", "name"), [(row_id, name)])
+
+
+def test_a_write_is_committed_at_the_end(database: Database) -> None:
+    with database.write() as connection:
+        add(connection, database, "Demo")
+    assert names(database) == ["Demo"]
+
+
+def test_an_exception_rolls_back(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as connection:
+            add(connection, database, "Demo")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert names(database) == []
+
+
+def test_a_write_can_be_rolled_back_by_hand(database: Database) -> None:
+    with database.write() as connection:
+        add(connection, database, "Demo")
+        connection.rollback()
+    assert names(database) == []
+
+
+def test_a_write_can_be_committed_in_parts(database: Database) -> None:
+    def fail() -> None:
+        with database.write() as connection:
+            add(connection, database, "kept")
+            connection.commit()
+            add(connection, database, "lost")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert names(database) == ["kept"]
+
+
+def test_a_reader_sees_one_snapshot(database: Database) -> None:
+    table = database.table("Organization")
+    count = sa.select(sa.func.count()).select_from(table)
+    with database.read() as reader:
+        assert reader.scalar(count) == 0
+        with database.write() as writer:
+            add(writer, database, "Demo")
+        assert reader.scalar(count) == 0
+    with database.read() as reader:
+        assert reader.scalar(count) == 1
+
+
+def test_what_the_engine_refuses_is_a_database_error_without_values(database: Database) -> None:
+    with pytest.raises(DatabaseError) as error, database.write() as connection:
+        insert_rows(connection, database.table("Organization"), ("id", "name", "status"), [(1, "geheim", "x")])
+    assert "refused" in error.value.message
+    assert "geheim" not in error.value.message
+
+
+def test_values_come_back_as_they_were_stored(database: Database) -> None:
+    rows: dict[str, tuple[str, Stored]] = {
+        "CMDBChange": ("date", "2026-03-29 02:30:00"),
+        "UserLocal": ("password_renewed_date", "2026-02-28"),
+        "IPInterface": ("speed", Decimal("1234567890.10")),
+        "Person": ("picture_data", bytes(range(256))),
+        "Ticket": ("description", "naïve 😀 \\ ' % \x01 :x"),
+        "Organization": ("parent_id", 0),
+        "EventWebService": ("result", 1),
+        "Contact": ("status", "active"),
+    }
+    with database.write() as connection:
+        for class_name, (column, value) in rows.items():
+            insert_rows(connection, database.table(class_name), ("id", column), [(1, value)])
+    with database.read() as connection:
+        for class_name, (column, value) in rows.items():
+            read = connection.scalar(sa.select(database.table(class_name).c[column]))
+            assert read == value
+            assert type(read) is type(value)
+
+
+@pytest.mark.parametrize("text", ["muller", "MÜLLER  "])
+def test_texts_are_found_as_itop_compares_them(database: Database, text: str) -> None:
+    table = database.table("Organization")
+    with database.write() as connection:
+        add(connection, database, "Müller")
+        add(connection, database, "Miller")
+        query = sa.select(table.c.id).where(database.key(table.c.name) == database.key_value(text))
+        assert list(connection.scalars(query)) == [1]
+
+
+def test_texts_are_ordered_as_in_itop(database: Database) -> None:
+    table = database.table("Organization")
+    expected = ["", "  spaced", "_x", "-y", "=1+1", "1", "a", "B", "é", "œ", "一", "😀"]
+    with database.write() as connection:
+        for name in reversed(expected):
+            add(connection, database, name)
+        query = sa.select(table.c.name).order_by(database.key(table.c.name))
+        assert list(connection.scalars(query)) == expected
+
+
+def test_only_text_columns_compare_as_text(database: Database) -> None:
+    assert database.is_text("Organization", "name")
+    assert database.is_text("Organization", "status")
+    assert not database.is_text("Organization", "parent_id")
+    assert not database.is_text("Organization", "id")
+
+
+def test_registered_functions_are_there_on_sqlite(database: Database) -> None:
+    database.register_function("twice", 1, lambda text: text * 2)
+    if database.dialect == "sqlite":
+        with database.read() as connection:
+            assert connection.scalar(sa.select(sa.func.twice("ab"))) == "abab"
+
+
+def test_two_writers_on_sqlite_wait_for_each_other(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/x.db") as database:
+        database.create_schema()
+        with database.write(), database.engine.connect() as other:
+            other.exec_driver_sql("PRAGMA busy_timeout = 0")
+            with pytest.raises(sa.exc.OperationalError, match="locked"):
+                other.exec_driver_sql("DELETE FROM organization")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("mysql://root:geheim@127.0.0.1:1/itop", r"database 'itop' at 127\.0\.0\.1:1 \(user 'root'\)"),
+        ("sqlite:////nowhere/at/all.db", "folder /nowhere/at of"),
+        ("postgresql://root:geheim@127.0.0.1/itop", "later release"),
+        ("oracle://root:geheim@127.0.0.1/itop", "does not run on 'oracle'"),
+        ("sqlite://", "in a file"),
+        ("geheim", "cannot be read"),
+    ],
+)
+def test_a_url_that_leads_nowhere_says_where_and_what_to_do_but_no_password(url: str, message: str) -> None:
+    with pytest.raises((DatabaseError, SettingsError), match=message) as error:
+        open_database(url, bundled_model(), PARIS).is_empty()
+    assert "geheim" not in error.value.message
+
+
+@pytest.mark.mariadb
+def test_a_wrong_password_is_a_database_error() -> None:
+    database = open_database("mariadb://nobody:geheim@127.0.0.1:3306/itop", bundled_model(), PARIS)
+    with pytest.raises(DatabaseError, match="cannot open database 'itop'") as error:
+        database.is_empty()
+    assert "geheim" not in error.value.message

@@ -1,0 +1,85 @@
+"""iTop's named locks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from itopd.database import Database, mutex_name
+from itopd.errors import ConflictError
+from tests.support.sample import new_mariadb, new_sqlite
+
+
+def test_the_suffix_is_appended_once() -> None:
+    assert mutex_name("cron", "itop_cron") == mutex_name("cronitop_cron", "itop_cron")
+    assert mutex_name("cron", "itop_cron") == "itop.41a496390b21ea196c547167f5a8e956"
+
+
+def test_a_lock_excludes_others_until_it_is_given_back(database: Database) -> None:
+    for _ in range(2):
+        with database.named_lock("cron") as lock:
+            lock.check()
+            with pytest.raises(ConflictError, match="'cron' is already running"), database.named_lock("cron"):
+                pass
+            with database.named_lock("backup.production"):
+                pass
+
+
+def test_a_lock_is_given_back_when_its_work_fails(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.named_lock("cron"):
+        raise ZeroDivisionError
+    with database.named_lock("cron"):
+        pass
+
+
+def test_waiting_for_a_lock_ends(database: Database) -> None:
+    with database.named_lock("cron"):
+        start = time.monotonic()
+        with pytest.raises(ConflictError), database.named_lock("cron", wait=1):
+            pass
+        assert 0.9 <= time.monotonic() - start < 5
+
+
+@pytest.mark.mariadb
+def test_it_is_the_lock_that_itop_takes() -> None:
+    with new_mariadb() as database, database.connect() as itop:
+        name = mutex_name("cron", database.name)
+        assert itop.scalar(sa.text("SELECT GET_LOCK(:name, 0)"), {"name": name}) == 1
+        with pytest.raises(ConflictError, match="held by connection"), database.named_lock("cron"):
+            pass
+
+
+@pytest.mark.mariadb
+def test_a_lock_lost_with_its_connection_is_noticed() -> None:
+    with new_mariadb() as database, database.named_lock("cron") as lock:
+        with database.connect() as admin:
+            holder = admin.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": lock.name})
+            admin.exec_driver_sql(f"KILL {holder}")
+        with pytest.raises(ConflictError, match="was lost"):
+            lock.check()
+
+
+def test_a_lock_on_sqlite_dies_with_its_process(tmp_path: Path) -> None:
+    with new_sqlite(tmp_path) as database:
+        program = (
+            "import sys; from zoneinfo import ZoneInfo; from itopd.database import open_database; "
+            "from itopd.datamodel import Model; "
+            f"lock = open_database('sqlite:///{database.name}', Model({{}}), ZoneInfo('UTC')).named_lock('cron'); "
+            "lock.__enter__(); print('held', flush=True); sys.stdin.read()"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "held\n"
+            with pytest.raises(ConflictError, match=f"held by process {child.pid}"), database.named_lock("cron"):
+                pass
+            child.kill()
+            child.wait()
+            with database.named_lock("cron"):
+                pass

@@ -1,0 +1,121 @@
+"""The schema made from the model is iTop's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from itopd.database import Database, IndexKind, open_database
+from itopd.datamodel import bundled_model
+from itopd.errors import ModelError, RefusedError
+from tests.support.sample import fresh_sample_mariadb, new_mariadb, new_sqlite, sample_mariadb
+from tests.support.servers import PARIS, empty_mariadb, mariadb_url, opened
+
+COLUMNS = """
+    SELECT LOWER(table_name), column_name, column_type, column_default, is_nullable, collation_name, extra
+    FROM information_schema.columns WHERE table_schema = DATABASE()
+"""
+INDEXES = """
+    SELECT LOWER(table_name), index_name, column_name, sub_part, index_type, non_unique
+    FROM information_schema.statistics WHERE table_schema = DATABASE()
+    ORDER BY 1, 2, seq_in_index
+"""
+
+
+def facts(database: Database, query: str) -> dict[str, set[tuple[object, ...]]]:
+    found: dict[str, set[tuple[object, ...]]] = defaultdict(set)
+    with database.read() as connection:
+        for table, *rest in connection.execute(sa.text(query)):
+            found[table].add(tuple(rest))
+    return found
+
+
+@pytest.mark.shared
+@pytest.mark.mariadb
+def test_columns_and_indexes_of_all_tables_are_those_of_the_sample() -> None:
+    with new_mariadb() as ours, sample_mariadb() as theirs:
+        for query in (COLUMNS, INDEXES):
+            made, recorded = facts(ours, query), facts(theirs, query)
+            assert len(recorded) == 219
+            assert made.keys() == recorded.keys()
+            for table, rows in recorded.items():
+                assert made[table] == rows, table
+
+
+@pytest.mark.shared
+@pytest.mark.mariadb
+def test_the_dump_as_it_is_has_no_difference_to_the_model() -> None:
+    with fresh_sample_mariadb() as database:
+        assert not database.is_empty()
+        assert database.missing() == []
+
+
+def test_differences_are_named(database: Database) -> None:
+    assert database.missing() == []
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE person")
+        connection.exec_driver_sql("ALTER TABLE brand DROP COLUMN logo_filename")
+        connection.exec_driver_sql("ALTER TABLE team ADD COLUMN extra INT")
+    assert database.missing() == ["table brand has no column logo_filename", "table person is missing"]
+
+
+@pytest.mark.mariadb
+def test_columns_of_another_type_and_columns_that_refuse_rows_are_named() -> None:
+    with empty_mariadb() as name, opened(mariadb_url(name)) as database:
+        database.create_schema()
+        with database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE organization MODIFY name VARCHAR(10), ADD vat INT NOT NULL")
+        assert database.missing() == [
+            "column organization.name is varchar(10), expected varchar(255)",
+            "column organization.vat is unknown to the model and refuses rows that do not give it a value",
+        ]
+
+
+def test_a_schema_is_only_made_in_an_empty_database(database: Database) -> None:
+    assert not database.is_empty()
+    with pytest.raises(RefusedError, match="already holds tables of iTop"):
+        database.create_schema()
+
+
+def test_tables_have_the_prefix_of_the_database(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/x.db", bundled_model(), PARIS, prefix="it_")
+    database.create_schema()
+    assert database.table("Person").name == "it_person"
+    assert database.missing() == []
+    database.close()
+
+
+def test_a_class_without_table_is_refused_by_name(tmp_path: Path) -> None:
+    with (
+        new_sqlite(tmp_path) as database,
+        pytest.raises(ModelError, match="TagSetFieldDataFor_FAQ__domains has no table"),
+    ):
+        database.table("TagSetFieldDataFor_FAQ__domains")
+
+
+def test_sqlite_keeps_what_an_enum_or_a_counter_may_not_hold_out(tmp_path: Path) -> None:
+    with new_sqlite(tmp_path) as database:
+        for statement in (
+            "INSERT INTO contact (status) VALUES ('x')",
+            "INSERT INTO person (picture_downloads_count) VALUES (-1)",
+        ):
+            with pytest.raises(sa.exc.IntegrityError), database.engine.begin() as connection:
+                connection.exec_driver_sql(statement)
+
+
+def test_sqlite_finds_objects_by_name_through_an_index(tmp_path: Path) -> None:
+    with new_sqlite(tmp_path) as database, database.read() as connection:
+        for class_name, column in (("Organization", "name"), ("Person", "employee_number"), ("Contact", "email")):
+            table = database.table(class_name)
+            query = sa.select(table.c.id).where(database.key(table.c[column]) == database.key_value("x"))
+            text = str(query.compile(database.engine, compile_kwargs={"literal_binds": False}))
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (b"x",)).all()
+            assert any("USING" in row[3] and "INDEX" in row[3] for row in plan), plan
+
+
+def test_look_up_indexes_are_not_made_on_mariadb() -> None:
+    definition = Database(sa.create_engine("sqlite://"), bundled_model(), PARIS).definition("Person")
+    assert {index.name for index in definition.indexes if index.kind is IndexKind.LOOK_UP} == {"employee_number"}
