@@ -52,7 +52,10 @@ def password_matches(text: str, stored: bytes, salt: bytes) -> bool:
                 return False
         case "sha256":
             digest = hashlib.sha256(salt + text.encode("utf-8", "surrogateescape")).hexdigest()
-            return hmac.compare_digest(digest.encode("ascii"), stored)
+            matches = hmac.compare_digest(digest.encode("ascii"), stored)
+            if not matches:
+                waste_time(text)
+            return matches
         case _:
             waste_time(text)
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -89,6 +90,10 @@ DateFormats = Annotated[dict[str, DateFormat], BeforeValidator(read_json)]
 Names = Annotated[dict[str, str], BeforeValidator(read_json)]
 Words = Annotated[tuple[str, ...], BeforeValidator(read_words)]
 """A list of words: JSON in a file of ours, or separated by commas."""
+
+
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+"""A path, or nothing when the text is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from itopd.settings.declare import (
     DateFormats,
     Level,
     Names,
+    OptionalPath,
     RetryRules,
     Switch,
     Words,
@@ -47,8 +48,8 @@ class Settings(BaseModel):
     data_folder: Path = own(Path("data"), "folder of what itopd writes: SQLite files, reports, marker files")
     jobs_folder: Path = own(Path("config/jobs"), "folder of the jobs: NAME.params files with a schedule")
     parameters_folder: Path = own(Path("config"), "folder whose parameters files HTTP requests may name")
-    itop_config: Path | None = own(None, "config-itop.php of the iTop to attach to; read, never written")
-    itop_root: Path | None = own(None, "root folder of that iTop: marker files, dictionaries, thread ids of mails")
+    itop_config: OptionalPath = own(None, "config-itop.php of the iTop to attach to; read, never written")
+    itop_root: OptionalPath = own(None, "root folder of that iTop: marker files, dictionaries, thread ids of mails")
     data_model: str = own("", "iTop data model (datamodel-production.xml); empty = the bundled one")
 
     # Database.

@@ -167,6 +167,11 @@ def test_a_structured_setting_that_is_no_json_is_told(tmp_path: Path) -> None:
         load(tmp_path, "async_task_retries = array(3)\n")
 
 
+def test_an_empty_path_means_none(tmp_path: Path) -> None:
+    settings = load(tmp_path, "itop_config =\nitop_root =\n").settings
+    assert (settings.itop_config, settings.itop_root) == (None, None)
+
+
 def test_a_configuration_to_attach_to_needs_a_reader() -> None:
     with pytest.raises(TypeError, match="read_itop"):
         load_settings([], {"itop_config": "/x"}, {})
