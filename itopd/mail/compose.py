@@ -53,8 +53,8 @@ def compose(message: Message, now: datetime, pictures: Mapping[int, Picture] | N
     Raises :class:`Unsendable`.
     """
     to, invalid_to = _mailboxes(message.to)
-    cc, invalid_cc = _mailboxes(message.cc)
-    bcc, invalid_bcc = _mailboxes(message.bcc)
+    cc, invalid_cc = _mailboxes(message.cc or "")
+    bcc, invalid_bcc = _mailboxes(message.bcc or "")
     invalid = (*invalid_to, *invalid_cc, *invalid_bcc)
     recipients = tuple({address.address.lower(): address.address for address in (*to, *cc, *bcc)}.values())
     if message.only_to:
@@ -74,10 +74,11 @@ def compose(message: Message, now: datetime, pictures: Mapping[int, Picture] | N
     ]
     if len(senders) > 1:
         lines.append(headers.address_header("Sender", senders[:1]))
-    reply_to = mailbox(message.reply_to.address)
-    if reply_to is not None:
-        label = message.reply_to.label or reply_to.label
-        lines.append(headers.address_header("Reply-To", [Address(reply_to.address, label)]))
+    if message.reply_to is not None:
+        reply_to = mailbox(message.reply_to.address)
+        if reply_to is not None:
+            label = message.reply_to.label or reply_to.label
+            lines.append(headers.address_header("Reply-To", [Address(reply_to.address, label)]))
     if to:
         lines.append(headers.address_header("To", to))
     if cc:

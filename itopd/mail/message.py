@@ -45,9 +45,10 @@ class Message:
     """Of the body: ``text/html`` or ``text/plain``."""
     sender: Address = Address()
     """From. Without an address, ``to`` stands in for it."""
-    cc: str = ""
-    bcc: str = ""
-    reply_to: Address = Address()
+    cc: str | None = None
+    """``None``: never set, and left out of the payload, as iTop leaves out what a caller did not set."""
+    bcc: str | None = None
+    reply_to: Address | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers, in order; notifications have ``References`` and ``In-Reply-To``."""
     message_id: str = ""

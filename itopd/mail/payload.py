@@ -38,12 +38,12 @@ def read_payload(text: str, version: int) -> Message:
     return Message(
         sender=_address(data.get("from")),
         to=_text(data.get("to")),
-        cc=_text(data.get("cc")),
-        bcc=_text(data.get("bcc")),
+        cc=_text(data["cc"]) if "cc" in data else None,
+        bcc=_text(data["bcc"]) if "bcc" in data else None,
         subject=_text(data.get("subject")),
         body=_text(content),
         mime_type=_text(mime_type) or HTML,
-        reply_to=_address(data.get("reply_to")),
+        reply_to=_address(data["reply_to"]) if "reply_to" in data else None,
         headers={str(name): _text(value) for name, value in _items(data.get("headers")).items()},
         message_id=_text(data.get("message_id")),
         parts=tuple(_part(value) for value in _items(data.get("parts")).values()),
@@ -59,10 +59,13 @@ def write_payload(message: Message) -> str:
         "subject": message.subject,
         "body": {"body": message.body, "mimeType": message.mime_type},
         "to": message.to,
-        "cc": message.cc,
-        "bcc": message.bcc,
-        "reply_to": _pair(message.reply_to),
     }
+    if message.cc is not None:
+        data["cc"] = message.cc
+    if message.bcc is not None:
+        data["bcc"] = message.bcc
+    if message.reply_to is not None:
+        data["reply_to"] = _pair(message.reply_to)
     if message.headers:
         data["headers"] = dict(message.headers)
     if message.message_id:
