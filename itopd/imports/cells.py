@@ -88,13 +88,14 @@ class Cell:
             raise refused
         return value
 
-    def written(self, value: Any) -> str:  # noqa: ANN401
-        """Return a value as the report shows what is written."""
+    def written(self, value: Any, given: str) -> str:  # noqa: ANN401
+        """Return a value as the report shows what is written; ``given`` is the text of its cell."""
         if not self.quoted:
             return str(self.kind.to_text(value))
         if value is None and self.attribute.type not in _ENUMS:
             return ""
-        text = str(self.show(self.kind.to_text(value)))
+        dashed = self.read_date is None and self.attribute.type in DATES | DATE_TIMES and "-" in given
+        text = given if dashed else str(self.show(self.kind.to_text(value)))  # iTop shows 2024-2-9 as it is given
         return '"' + text.replace('"', '""') + '"'
 
 

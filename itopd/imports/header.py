@@ -18,16 +18,16 @@ ERROR_COLUMNS: Final = ("#line", "#column", "#code", "#reason")
 """What an error file adds to the rows it holds: passed over, so that a repaired error file is a file to import."""
 
 NOT_YET: Final = {
-    "AttributeLinkedSet": "link set",
-    "AttributeLinkedSetIndirect": "link set",
-    "AttributeCaseLog": "case log",
-    "AttributeOneWayPassword": "password",
-    "AttributeEncryptedString": "encrypted text",
-    "AttributeBlob": "file",
-    "AttributeImage": "image",
-    "AttributeTagSet": "tag set",
-    "AttributeTable": "table",
-    "AttributePropertySet": "property set",
+    "AttributeLinkedSet": "link sets",
+    "AttributeLinkedSetIndirect": "link sets",
+    "AttributeCaseLog": "case logs",
+    "AttributeOneWayPassword": "passwords",
+    "AttributeEncryptedString": "encrypted texts",
+    "AttributeBlob": "files",
+    "AttributeImage": "images",
+    "AttributeTagSet": "tag sets",
+    "AttributeTable": "tables",
+    "AttributePropertySet": "property sets",
     "AttributeHTML": "HTML",
     "AttributeTemplateHTML": "HTML",
 }
@@ -245,7 +245,7 @@ def _check_type(model: Model, cls: Class, column: Column) -> None:
     if attribute is not None:
         word = NEVER.get(attribute.type)
         if word is None and (attribute.type in NOT_YET or attribute.format == "html"):
-            word = f"{NOT_YET.get(attribute.type, 'HTML')}s cannot be imported yet"
+            word = f"values of this type ({NOT_YET.get(attribute.type, 'HTML')}) come later"
         if word is not None:
             raise InputError(f"Column '{column.written}' cannot be imported: {word}", line=1, column=column.written)
         return

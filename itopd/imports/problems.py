@@ -60,12 +60,17 @@ CELL_MISSING = "a key to look the object up by must not be empty"
 
 def cell_sentence(raw: str, reason: str) -> str:
     """Return what the report shows in place of a value that cannot be taken."""
-    return f"'{raw}' cannot be taken: {reason}"
+    return f"'{raw}' cannot be taken: {unseparated(reason)}"
 
 
 def key_sentence(reason: str) -> str:
     """Return what the report shows in place of a key that cannot be set."""
     return f"no key: {reason}"
+
+
+def unseparated(sentence: str) -> str:
+    """Return a sentence without the separator of the report's table, which knows no quoting, nor line ends."""
+    return " ".join(sentence.replace(";", ",").split())
 
 
 def ambiguous_sentence(count: int) -> str:
@@ -87,4 +92,4 @@ def search_sentence(values: str, target_label: str, some: str) -> str:
     """Return what the report shows when no object matches; ``some`` lists a few that exist."""
     if not some:
         return f"nothing matches '{values}': there are no objects of '{target_label}'"
-    return f"nothing matches '{values}'; some of '{target_label}' there are: {some}"
+    return f"nothing matches '{values}', some of '{target_label}' there are: {some}"

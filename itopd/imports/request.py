@@ -147,8 +147,7 @@ def check_request(context: Context, parameters: Parameters, stream: BinaryIO, re
     header_row = next(rows, None)
     if header_row is None:
         raise InputError(NO_DATA)
-    dictionary = context.dictionary.in_language(context.account.language)
-    names = known_names(model, cls, dictionary if localized else None, ids=rules.id_columns)
+    names = known_names(model, cls, context.dictionary if localized else None, ids=rules.id_columns)
     header = read_header(model, cls, header_row.cells, names, rules)
     warnings = list(header.warnings)
     if parameters.reconciliationkeys:

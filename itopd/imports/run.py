@@ -18,7 +18,7 @@ from itopd.imports.definition import Definition, define
 from itopd.imports.files import ErrorFile, JsonReport, error_file, json_report
 from itopd.imports.leniency import leniency_of
 from itopd.imports.parameters import Parameters
-from itopd.imports.problems import Problem, RowIssue
+from itopd.imports.problems import Problem, RowIssue, unseparated
 from itopd.imports.report import (
     NOT_AVAILABLE,
     Counters,
@@ -74,7 +74,7 @@ def _refused(output: BinaryIO, request: Request, error: ItopdError) -> Result:
 
 
 def _run(context: Context, parameters: Parameters, checked: Checked, request: Request) -> Result:
-    dictionary = context.dictionary.in_language(context.account.language)
+    dictionary = context.dictionary
     details = parameters.output == "details"
     definition = define(
         context.database,
@@ -239,7 +239,7 @@ class _Reporter:
         name, id_ = self._object(one)
         kind: RowOutcome
         if draft.issue is not None:
-            kind, status = "issue", f"Issue: {draft.issue_text}"
+            kind, status = "issue", f"Issue: {unseparated(draft.issue_text)}"
         else:
             assert outcome is not None  # noqa: S101 - a row without issue was written
             kind = cast("RowOutcome", outcome.status)

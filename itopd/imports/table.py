@@ -86,5 +86,5 @@ def _value_cell(value: ValueDefinition, draft: Draft, changed: frozenset[str]) -
     if code not in draft.values or draft.issue not in _CONVERTED:
         return raw
     if draft.target is None:
-        return cell.written(draft.values[code])
-    return cell.written(draft.values[code]) + MODIFIED if code in changed else raw
+        return cell.written(draft.values[code], text)
+    return cell.written(draft.values[code], text) + MODIFIED if code in changed else raw
