@@ -9,6 +9,7 @@ from itopd.attributes.base import AttributeType, HistoryKind, TypeOf
 from itopd.attributes.binding import bind
 from itopd.attributes.columns import BINARY_KINDS, TEXT_KINDS, Column, ColumnKind, Stored
 from itopd.attributes.documents import Document, StopWatchState, StoredCaseLog, ThresholdState
+from itopd.attributes.html import sanitise_html
 from itopd.attributes.refusals import Refused, RefusedKind
 from itopd.attributes.secrets import Encrypted, PasswordHash
 
@@ -30,4 +31,5 @@ __all__ = [
     "ThresholdState",
     "TypeOf",
     "bind",
+    "sanitise_html",
 ]

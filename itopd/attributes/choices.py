@@ -128,7 +128,7 @@ class TagSet(EnumSet):
     def decode(self, stored: Sequence[Any]) -> tuple[str, ...]:
         """Return the codes, sorted."""
         value: str | None = stored[0]
-        return tuple(sorted(set(value.split()))) if value else ()
+        return tuple(sorted({code for code in value.split(" ") if code})) if value else ()
 
     def encode(self, value: tuple[str, ...]) -> tuple[Stored, ...]:
         """Return the codes separated by one blank."""

@@ -41,7 +41,7 @@ class Blob(TypeOf[Document]):
     def decode(self, stored: Sequence[Any]) -> Document:
         """Return the file."""
         data, mimetype, filename, count = stored
-        if not data and not mimetype and not filename:
+        if not data and not mimetype and not filename and not count:
             return self.null
         return Document(data or b"", mimetype or "", filename or "", count or 0)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
+from itopd.attributes.html import sanitise_html
 from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
 from itopd.datamodel.model import Attribute
 from itopd.rules import Rules
@@ -97,6 +98,10 @@ class Text(String):
             return (text,)
         return text, Column(f"{sql}_format", ColumnKind.ENUM, values=("text", "html"), default="text")
 
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+        """Return the text, made harmless where it is HTML."""
+        return sanitise_html(text) if self.is_html else text
+
     def decode(self, stored: Sequence[Any]) -> str:
         """Return the text."""
         value: str | None = stored[0]
@@ -124,7 +129,11 @@ class Html(LongText):
 
 
 class TemplateHtml(Text):
-    """HTML with placeholders, in a TEXT column."""
+    """HTML with placeholders, in a TEXT column. Kept as given: it is a whole document that administrators write."""
 
     def _is_html(self) -> bool:
         return True
+
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+        """Return the text itself."""
+        return text
