@@ -7,6 +7,7 @@ nothing itself: runs execute in their lane's executor, statements go to a thread
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -61,8 +62,10 @@ class _Active:
 class Supervisor:
     """Carries out claimed runs."""
 
-    def __init__(self, heartbeat: Heartbeat) -> None:
+    def __init__(self, heartbeat: Heartbeat, patience: float = math.inf) -> None:
+        """Carry out runs of ``heartbeat``; an outcome waits ``patience`` seconds for a database that is away."""
         self._heartbeat = heartbeat
+        self._patience = patience
         self._active: dict[str, _Active] = {}
         self._stopping = False
         self._pause = pauses()
@@ -137,7 +140,8 @@ class Supervisor:
         except AWAY as error:
             self._kill(active, f"the database went away: {reason_of(error)}")
         except OSError as error:  # no process could be made: memory, process numbers, file descriptors
-            active.killed_because = f"no process could be started: {error}"
+            outcome = RunOutcome(succeeded=False, exit_code=70, error=f"no process could be started: {error}")
+            return await self._finish(active, outcome, started, heartbeat.clock.monotonic() - began)
         if active.execution is None:
             return await self._hand_back(active, active.killed_because, 0.0)
         log_of(heartbeat, run).info("run_started", pid=active.execution.pid, lane=lane.name)
@@ -147,12 +151,14 @@ class Supervisor:
         seconds = heartbeat.clock.monotonic() - began
         if active.lease_lost:
             return self._not_recorded(active, seconds)
-        cut_off = outcome.unfinished or (active.killed_because and not outcome.succeeded)
-        if cut_off and not active.soft_limit_passed:
+        was_cut_off = (outcome.unfinished and self._stopping) or (active.killed_because and not outcome.succeeded)
+        if was_cut_off and not active.soft_limit_passed:
             return await self._hand_back(active, active.killed_because or STOPPED, seconds)
-        if outcome.unfinished or active.killed_because:
-            reason = f"stopped at its limit of {soft_seconds:g} seconds"
-            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, active.killed_because or reason)
+        if was_cut_off or outcome.unfinished:
+            limit = f"stopped at its limit of {soft_seconds:g} seconds"
+            reason = limit if active.soft_limit_passed else "stopped before its end, though nobody asked for it"
+            error = active.killed_because or reason
+            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, error)
         return await self._finish(active, outcome, started, seconds)
 
     async def _outcome(
@@ -232,14 +238,16 @@ class Supervisor:
         return _report(active.claimed, RunOutcome(succeeded=False, exit_code=75, error=error), seconds)
 
     async def _persist(self, write: Callable[[], T]) -> T:
-        """Write an outcome; a database that is away is waited for, the work is done and must not be lost."""
-        attempt = 0
+        """Write an outcome; a database that is away is waited for, since the work is done and must not be lost."""
+        attempt, give_up = 0, time.monotonic() + self._patience
         while True:
             try:
                 result = await asyncio.to_thread(write)
             except AWAY as error:
                 pause = self._pause(attempt)
-                self._heartbeat.log.error("database_away", error=reason_of(error), retry_in=round(pause, 1))
+                if time.monotonic() + pause > give_up:
+                    raise
+                self._heartbeat.log.warning("database_away", error=reason_of(error), retry_in=round(pause, 1))
                 await asyncio.sleep(pause)
                 attempt += 1
                 continue

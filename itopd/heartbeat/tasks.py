@@ -15,7 +15,6 @@ from itopd.heartbeat.wall_clock import parked
 from itopd.heartbeat.weekly import Weekly
 from itopd.state import RowChange, TaskRow, TaskStatus
 
-
 SHIPPED = frozenset(
     {
         "ExecAsyncTask",

@@ -1,0 +1,154 @@
+"""One round: everything that is due, once, side by side by lane (``itopd tick``)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError
+from itopd.heartbeat import dispatch
+from itopd.heartbeat.dispatch import Due, Held
+from itopd.heartbeat.jobs import Jobs
+from itopd.heartbeat.supervisor import RunReport, Supervisor
+from itopd.heartbeat.world import AWAY, Heartbeat, reason_of
+
+_RENEWALS_PER_LEASE = 3
+_PATIENCE = 30.0
+"""Seconds a tick waits for a database that went away before it gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickReport:
+    """What one round did."""
+
+    runs: tuple[RunReport, ...]
+    """In the order they ended."""
+    held: tuple[Held, ...]
+    """Due, but another process works on them."""
+    problems: tuple[str, ...]
+    """Tasks and job files that are wrong: what, where, what to do."""
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 nothing was due or all is done, 1 something failed or is wrong, 75 others held all that was due."""
+        failed = any(not run.succeeded for run in self.runs)
+        if failed or self.problems:
+            return EXIT_ISSUES
+        return ConflictError.exit_code if self.held and not self.runs else EXIT_DONE
+
+
+def tick(heartbeat: Heartbeat, *, only: str | None = None) -> TickReport:
+    """Do everything that is due, once, and return when it is done.
+
+    ``only`` limits the round to one task or job by name. SIGTERM and SIGINT stop it as they stop the daemon. Raises
+    :class:`DatabaseError` when the database is away.
+    """
+    try:
+        return asyncio.run(_tick(heartbeat, only))
+    except AWAY as error:
+        if isinstance(error, DatabaseError):
+            raise
+        raise DatabaseError(f"the database went away: {reason_of(error)}; what was due stays due") from error
+
+
+def problems_of(heartbeat: Heartbeat, jobs: Jobs) -> tuple[str, ...]:
+    """Return what keeps a task or job from running."""
+    return (*(task.problem for task in heartbeat.tasks if task.problem), *(job.problem for job in jobs.broken))
+
+
+def report_problems(heartbeat: Heartbeat, jobs: Jobs) -> None:
+    """Log what keeps a task or job from running, and what looks wrong."""
+    for task in heartbeat.tasks:
+        if task.problem:
+            heartbeat.log.error("task_disabled", name=task.name, problem=task.problem)
+    for broken in jobs.broken:
+        heartbeat.log.error("job_broken", name=broken.name, problem=broken.problem)
+    for warning in jobs.warnings:
+        heartbeat.log.warning("job_warning", warning=warning)
+    heartbeat.log.info("jobs_loaded", jobs=len(jobs.jobs), broken=len(jobs.broken))
+
+
+async def keep_leases(heartbeat: Heartbeat, supervisor: Supervisor) -> None:
+    """Renew the leases of the supervisor's runs until cancelled; a database that is away is tried again."""
+    interval = heartbeat.lease_seconds / _RENEWALS_PER_LEASE
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await supervisor.renew()
+        except AWAY as error:
+            # The children know until when their leases are proven, and stop by themselves after that.
+            heartbeat.log.warning("database_away", error=reason_of(error), retry_in=interval)
+
+
+async def _tick(heartbeat: Heartbeat, only: str | None) -> TickReport:
+    jobs = heartbeat.load_jobs()
+    report_problems(heartbeat, jobs)
+    await asyncio.to_thread(dispatch.synchronise_rows, heartbeat, jobs)
+    entries = [entry for entry in dispatch.entries_of(heartbeat, jobs) if only in (None, entry.subject.name)]
+    picture = await asyncio.to_thread(dispatch.look, heartbeat, entries)
+    supervisor = Supervisor(heartbeat, _PATIENCE)
+    renewing = asyncio.create_task(keep_leases(heartbeat, supervisor), name="leases")
+    stop = asyncio.Event()
+    try:
+        with _signals(stop, supervisor):
+            runs, lost = await _do_all(heartbeat, supervisor, picture.due, stop)
+    finally:
+        supervisor.kill("the tick was aborted")
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+    return TickReport(runs, (*picture.held, *lost), problems_of(heartbeat, jobs))
+
+
+async def _do_all(
+    heartbeat: Heartbeat, supervisor: Supervisor, due: Sequence[Due], stop: asyncio.Event
+) -> tuple[tuple[RunReport, ...], tuple[Held, ...]]:
+    """Claim and carry out what is due, oldest first, as many at a time as the lanes allow."""
+    rooms = {name: asyncio.Semaphore(lane.limit) for name, lane in heartbeat.lanes.items()}
+    runs: list[RunReport] = []
+    lost: list[Held] = []
+
+    async def one(item: Due) -> None:
+        async with rooms[item.entry.lane]:
+            if stop.is_set():
+                return
+            claimed = await asyncio.to_thread(dispatch.claim, heartbeat, item)
+            if claimed is None:  # between the look and the claim another process was faster
+                seen = await asyncio.to_thread(dispatch.look, heartbeat, [item.entry])
+                lost.extend(seen.held)
+                return
+            runs.append(await supervisor.carry_out(claimed))
+
+    waiting = {asyncio.create_task(one(item), name=str(item.entry.subject)) for item in due}
+    try:
+        for task in waiting:
+            await task
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    return tuple(runs), tuple(lost)
+
+
+@contextmanager
+def _signals(stop: asyncio.Event, supervisor: Supervisor) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the round: nothing more is claimed, what runs is asked to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread can have signal handlers; a caller in another thread stops by its own means
+        return
+    loop = asyncio.get_running_loop()
+
+    def halt() -> None:
+        stop.set()
+        supervisor.ask_to_stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, halt)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
