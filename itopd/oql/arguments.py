@@ -1,0 +1,90 @@
+"""Arguments of a query: values given under names, and attributes of objects given by reference (``spec/oql.md`` §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from itopd.errors import OqlError
+from itopd.oql.tree import Parameter
+from itopd.oql.values import Many, Value, null, number, text
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReference:
+    """An object whose attributes a query may use: ``:this->org_id``."""
+
+    cls: str
+    id: int
+
+
+Scalar: TypeAlias = str | int | None
+Argument: TypeAlias = Scalar | Sequence[Scalar] | ObjectReference
+
+ReadReference = Callable[[ObjectReference, str], Value]
+"""Reads an attribute of a referenced object."""
+
+
+def account_arguments(user_id: int, contact_id: int) -> dict[str, Argument]:
+    """Return the magic arguments of a connected account; ``contact_id`` is 0 when it has no contact."""
+    return {
+        "current_contact_id": contact_id,
+        "current_contact": ObjectReference("Contact", contact_id) if contact_id else None,
+        "current_user": ObjectReference("User", user_id),
+    }
+
+
+class Arguments:
+    """What stands for each parameter."""
+
+    def __init__(self, given: Mapping[str, Argument], read: ReadReference) -> None:
+        self._given = given
+        self._read = read
+
+    def value(self, parameter: Parameter) -> Value | Many:
+        """Return the value of a parameter, or the values of a list; raise ``missing_argument`` when it is not given."""
+        if parameter.text in self._given:
+            return self._convert(parameter, self._given[parameter.text])
+        if parameter.attribute is not None and parameter.name in self._given:
+            owner = self._given[parameter.name]
+            if owner is None:
+                return null()
+            if isinstance(owner, ObjectReference):
+                return self._read(owner, parameter.attribute)
+        known = ", ".join(sorted(self._given)) or "none"
+        raise OqlError(
+            "missing_argument",
+            f"the query needs an argument '{parameter.text}' (given: {known})",
+            word=parameter.text,
+            position=parameter.position,
+        )
+
+    def scalar(self, parameter: Parameter) -> Value:
+        """Return the value of a parameter that stands outside a list."""
+        value = self.value(parameter)
+        if isinstance(value, Many):
+            raise _bad_argument(parameter, "is a list, which only IN (...) takes")
+        return value
+
+    def _convert(self, parameter: Parameter, argument: Argument) -> Value | Many:
+        match argument:
+            case None:
+                return null()
+            case str():
+                return text(argument)
+            case int():
+                return number(int(argument))
+            case ObjectReference():
+                raise _bad_argument(parameter, f"is an object; write :{parameter.text}->attribute")
+            case Sequence():
+                items = [self._convert(parameter, item) for item in argument]
+                return Many(tuple(item for item in items if isinstance(item, Value)))
+            case _:
+                raise _bad_argument(parameter, f"is of the type {type(argument).__name__}; give a text, number or list")
+
+
+def _bad_argument(parameter: Parameter, message: str) -> OqlError:
+    return OqlError(
+        "bad_argument", f"argument '{parameter.text}' {message}", word=parameter.text, position=parameter.position
+    )

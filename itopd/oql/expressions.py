@@ -1,0 +1,184 @@
+"""Conditions -> SQL: each node of the tree becomes a :class:`Value` (``spec/oql.md`` §7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from itopd.errors import OqlError
+from itopd.oql.arguments import Arguments
+from itopd.oql.dialect import Dialect
+from itopd.oql.matches import word_search
+from itopd.oql.mysql_functions import regular_expression
+from itopd.oql.tree import (
+    Binary,
+    Expression,
+    Field,
+    Function,
+    In,
+    InQuery,
+    Interval,
+    Logical,
+    Matches,
+    Null,
+    Number,
+    Parameter,
+    Query,
+    Text,
+    Union,
+)
+from itopd.oql.values import Kind, Many, Sql, Value, all_of, any_of, infix, null, number, text, truth
+
+Lookup = Callable[[Field], Value]
+"""Gives the value of an attribute where a condition stands."""
+
+NestedIds = Callable[[Query | Union], sa.SelectBase]
+"""Makes the ids that a nested query selects."""
+
+_NUMBER_FUNCTIONS = frozenset({"ISNULL", "YEAR", "MONTH", "DAY", "TO_DAYS", "ROUND", "FLOOR", "INET_ATON"})
+_DATE_FUNCTIONS = frozenset({"DATE", "FROM_DAYS"})
+_DAY_UNITS = frozenset({"DAY", "MONTH", "YEAR"})
+
+
+@dataclass(frozen=True)
+class Expressions:
+    """Makes SQL of expressions; one for each place where names mean something else."""
+
+    dialect: Dialect
+    arguments: Arguments
+    now: str
+    lookup: Lookup
+    nested: NestedIds
+
+    def condition(self, node: Expression) -> Sql:
+        """Return an expression as a condition."""
+        return self.dialect.as_truth(self.value(node))
+
+    def value(self, node: Expression) -> Value:  # noqa: PLR0911 - one per kind of node
+        """Return what an expression is worth."""
+        match node:
+            case Field():
+                return self.lookup(node)
+            case Text():
+                return text(node.value)
+            case Number():
+                return number(node.value)
+            case Null():
+                return null()
+            case Parameter():
+                return self.arguments.scalar(node)
+            case Binary():
+                return self._binary(node)
+            case Logical():
+                conditions = [self.condition(operand) for operand in node.operands]
+                return _number(all_of(conditions) if node.operator == "AND" else any_of(conditions))
+            case In():
+                return self._in(node)
+            case InQuery():
+                operand = self.dialect.as_id(self.value(node.operand))
+                return _number(
+                    infix(operand, "NOT IN" if node.negated else "IN", self.nested(node.query).scalar_subquery())
+                )
+            case Matches():
+                return self._matches(node)
+            case Function():
+                return self._call(node)
+            case Interval():
+                return self.value(node.amount)
+
+    def _binary(self, node: Binary) -> Value:
+        left, right = self.value(node.left), self.value(node.right)
+        match node.operator:
+            case "=" | "!=" | "<" | ">" | "<=" | ">=":
+                return _number(self.dialect.compare(node.operator, left, right))
+            case "LIKE":
+                return _number(self.dialect.like(left, right))
+            case "NOT LIKE":
+                return _negated(self.dialect.like(left, right))
+            case "REGEXP":
+                _check_pattern(right, node)
+                return _number(self.dialect.regexp(left, right))
+            case _:
+                return self.dialect.arithmetic(node.operator, left, right)
+
+    def _in(self, node: In) -> Value:
+        operand = self.value(node.operand)
+        items: list[Value] = []
+        for item in node.items:
+            value = self.arguments.value(item) if isinstance(item, Parameter) else self.value(item)
+            items.extend(value.items if isinstance(value, Many) else [value])
+        if not items:
+            return truth(node.negated)
+        found = self.dialect.is_in(operand, items)
+        return _negated(found) if node.negated else _number(found)
+
+    def _matches(self, node: Matches) -> Value:
+        words = self.value(node.words)
+        if words.literal is None:
+            return _number(sa.literal_column("NULL"))
+        return _number(word_search(self.dialect, self.value(node.field), str(words.literal)))
+
+    def _call(self, node: Function) -> Value:
+        if node.name == "NOW":
+            return self.dialect.now(self.now)
+        if node.name == "CURRENT_DATE":
+            return self.dialect.today(self.now)
+        arguments = [self.value(argument) for argument in node.arguments]
+        if node.name in {"DATE_ADD", "DATE_SUB"} and isinstance(node.arguments[1], Interval):
+            return self._add_interval(node.name, arguments[0], arguments[1], node.arguments[1].unit)
+        kind = _kind_of_result(node.name, arguments)
+        codes = arguments[0].codes if kind is Kind.ENUM and len({a.codes for a in arguments}) == 1 else ()
+        unsigned = node.name == "INET_ATON" or any(argument.unsigned for argument in arguments)
+        return Value(self.dialect.call(node.name, arguments), kind, codes=codes, unsigned=unsigned)
+
+    def _add_interval(self, name: str, date: Value, amount: Value, unit: str) -> Value:
+        if name == "DATE_SUB":
+            amount = self.dialect.arithmetic("-", number(0), amount)
+        kind = date.kind
+        if kind is Kind.DATE and unit not in _DAY_UNITS:
+            kind = Kind.DATETIME
+        elif not kind.is_temporal:
+            kind = Kind.TEXT
+        return Value(self.dialect.add_interval(date, amount.sql, unit, kind), kind)
+
+
+def _number(sql: Sql) -> Value:
+    return Value(sql, Kind.NUMBER)
+
+
+def _negated(sql: Sql) -> Value:
+    return _number(infix(sql, "=", sa.literal_column("0")))
+
+
+def _kind_of_result(name: str, arguments: Sequence[Value]) -> Kind:
+    if name in _NUMBER_FUNCTIONS:
+        return Kind.NUMBER
+    if name in _DATE_FUNCTIONS:
+        return Kind.DATE
+    if name in {"IF", "ELT"}:
+        arguments = arguments[1:]
+    elif name != "COALESCE":
+        return Kind.TEXT
+    kinds = {argument.kind for argument in arguments} - {Kind.NULL}
+    if not kinds:
+        return Kind.NULL
+    if len(kinds) == 1:
+        return kinds.pop()
+    return Kind.DATETIME if kinds == {Kind.DATE, Kind.DATETIME} else Kind.TEXT
+
+
+def _check_pattern(pattern: Value, node: Binary) -> None:
+    """Refuse a pattern that would be an error on some engine."""
+    if isinstance(pattern.literal, str):
+        try:
+            regular_expression(pattern.literal)
+        except re.error as error:
+            raise OqlError(
+                "bad_regexp",
+                f"REGEXP needs a regular expression, and {pattern.literal!r} is none: {error}",
+                word=pattern.literal,
+                position=node.position,
+            ) from None

@@ -1,0 +1,89 @@
+"""OQL on MariaDB and MySQL: iTop's own engine, whose coercions are the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from itopd.oql.values import Kind, Sql, Value, infix
+
+_BITS = frozenset({"&", "|", "^", "<<", ">>"})
+
+
+class MariaDb:
+    """Nearly everything is native."""
+
+    def compare(self, operator: str, left: Value, right: Value) -> Sql:
+        """Compare; the server coerces."""
+        return infix(left.sql, operator, right.sql)
+
+    def is_in(self, operand: Value, items: Sequence[Value]) -> Sql:
+        """Use one parameter for many literals: they are sent as a list."""
+        literals = [item.literal for item in items]
+        if None not in literals and len({type(literal) for literal in literals}) == 1:
+            many: Sql = sa.bindparam(None, literals, expanding=True, unique=True)
+            return infix(operand.sql, "IN", many)
+        return infix(operand.sql, "IN", sa.tuple_(*(item.sql for item in items)))
+
+    def as_id(self, value: Value) -> Sql:
+        """The server coerces."""
+        return value.sql
+
+    def like(self, text: Value, pattern: Value) -> Sql:
+        """Native."""
+        return infix(text.sql, "LIKE", pattern.sql)
+
+    def regexp(self, text: Value, pattern: Value) -> Sql:
+        """Native."""
+        return infix(text.sql, "REGEXP", pattern.sql)
+
+    def arithmetic(self, operator: str, left: Value, right: Value) -> Value:
+        """Native, but for unsigned numbers, whose difference the server refuses when it is negative."""
+        if operator in _BITS:
+            return Value(sa.cast(infix(left.sql, operator, right.sql), sa.Integer), Kind.NUMBER)
+        if operator == "-":
+            return Value(infix(_signed(left), operator, _signed(right)), Kind.NUMBER)
+        return Value(infix(left.sql, operator, right.sql), Kind.NUMBER)
+
+    def as_truth(self, value: Value) -> Sql:
+        """The server coerces."""
+        return value.sql
+
+    def order_key(self, value: Value) -> Sql:
+        """The column's collation sorts."""
+        return value.sql
+
+    def address_key(self, value: Value) -> Sql:
+        """Native."""
+        return sa.func.inet_aton(value.sql)
+
+    def concatenate(self, parts: Sequence[Sql]) -> Sql:
+        """Native."""
+        if not parts:
+            return sa.literal_column("''")
+        return parts[0] if len(parts) == 1 else sa.func.concat(*parts)
+
+    def text_or_empty(self, value: Value) -> Sql:
+        """Native."""
+        return sa.func.coalesce(value.sql, sa.literal_column("''"))
+
+    def now(self, now: str) -> Value:
+        """Return a typed date-time."""
+        return Value(sa.cast(sa.bindparam(None, now, sa.String(), unique=True), sa.DateTime), Kind.DATETIME)
+
+    def today(self, now: str) -> Value:
+        """Return a typed date."""
+        return Value(sa.cast(sa.bindparam(None, now[:10], sa.String(), unique=True), sa.Date), Kind.DATE)
+
+    def add_interval(self, date: Value, amount: Sql, unit: str, kind: Kind) -> Sql:  # noqa: ARG002 - native
+        """``TIMESTAMPADD`` is ``DATE_ADD`` with plain arguments."""
+        return sa.func.timestampadd(sa.literal_column(unit), amount, date.sql)
+
+    def call(self, name: str, arguments: Sequence[Value]) -> Sql:
+        """Native, under the same names."""
+        return getattr(sa.func, name.lower())(*(argument.sql for argument in arguments))  # type: ignore[no-any-return]
+
+
+def _signed(value: Value) -> Sql:
+    return sa.cast(value.sql, sa.Integer) if value.unsigned else value.sql

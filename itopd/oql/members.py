@@ -1,0 +1,229 @@
+"""One ``SELECT`` -> FROM, WHERE and the sources of its aliases (``spec/oql.md`` §6.2, §6.3, §7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from itopd.database import Database
+from itopd.errors import OqlError
+from itopd.oql.arguments import Arguments, ObjectReference
+from itopd.oql.attributes import AttributeReader
+from itopd.oql.dialect import Dialect
+from itopd.oql.expressions import Expressions
+from itopd.oql.names import nearest, usable_names
+from itopd.oql.reader import Reader
+from itopd.oql.resolve import is_outer
+from itopd.oql.sources import Source
+from itopd.oql.tree import Expression, Field, Join, Query, Union, members
+from itopd.oql.values import Sql, Statement, Value, all_of, any_of, infix, number
+
+_EQUALS = "="
+_TREE = {
+    "BELOW": (("left", ">=", "left"), ("left", "<=", "right")),
+    "BELOW STRICT": (("left", ">", "left"), ("left", "<", "right")),
+    "ABOVE": (("left", "<=", "left"), ("right", ">=", "right")),
+    "ABOVE STRICT": (("left", "<", "left"), ("right", ">", "right")),
+}
+"""Tests between the nested-set numbers of the left and of the right object; all must hold (§6.3)."""
+_OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
+
+
+@dataclass(slots=True)
+class _Joined:
+    """An alias in the tree of joins."""
+
+    source: Source
+    condition: Sql | None = None
+    outer: bool = False
+    anchor: str | None = None
+    """Class in whose table the columns of the condition lie, when it is not the alias's own."""
+    children: list[_Joined] = field(default_factory=list)
+
+    def has_inner(self) -> bool:
+        """Return whether something below is inner joined."""
+        return any(not child.outer or child.has_inner() for child in self.children)
+
+    def attached(self, left: sa.FromClause) -> sa.FromClause:
+        """Return ``left`` with this alias and all below joined to it."""
+        if self.outer and self.has_inner():
+            # Whatever is inner joined stays inside the outer branch: if it fails, the whole branch is null.
+            condition = self.condition if self.condition is not None else sa.true()
+            restriction = self.source.restriction()
+            on = condition if restriction is None else all_of([condition, restriction])
+            return left.outerjoin(self.alone(), on)
+        return self._with_children(self.source.joined(left, self.condition, outer=self.outer, anchor=self.anchor))
+
+    def alone(self) -> sa.FromClause:
+        """Return this alias and all below, joined to nothing else."""
+        return self._with_children(self.source.joined())
+
+    def _with_children(self, result: sa.FromClause) -> sa.FromClause:
+        for child in self.children:
+            result = child.attached(result)
+        return result
+
+
+@dataclass(frozen=True)
+class Member:
+    """A compiled ``SELECT``, to which more columns may still be asked for before it is rendered."""
+
+    query: Query
+    sources: Mapping[str, Source]
+    """Own aliases only."""
+    conditions: tuple[Sql, ...]
+    _root: _Joined
+    is_distinct: bool
+    """Whether its rows are distinct on the selected ids without ``DISTINCT``."""
+
+    def selected(self) -> list[Source]:
+        """Return the sources of the selected aliases."""
+        return [self.sources[alias.text] for alias in self.query.selected]
+
+    def select(self, *columns: Sql) -> Statement:
+        """Return the statement, once all columns have been asked for."""
+        tables = self._root.alone()
+        restriction = self._root.source.restriction()
+        conditions = [*self.conditions, *([restriction] if restriction is not None else [])]
+        statement = sa.select(*columns).select_from(tables)
+        return statement.where(all_of(conditions)) if conditions else statement
+
+    def tables(self) -> list[sa.FromClause]:
+        """Return all its own tables; other tables in its expressions belong to enclosing queries."""
+        return [table for source in self.sources.values() for table in source.all_tables()]
+
+
+class MemberCompiler:
+    """Compiles members and nested queries for one database, one reader and one set of arguments."""
+
+    def __init__(
+        self, database: Database, dialect: Dialect, given: Mapping[str, object], reader: Reader, now: str
+    ) -> None:
+        self.database = database
+        self.dialect = dialect
+        self._reader = reader
+        self._now = now
+        self._arguments = Arguments({**given, **reader.arguments()}, self._read_reference)  # type: ignore[dict-item]
+        self.attributes = AttributeReader(dialect, self._rule)
+
+    def compile(
+        self, query: Query, outer: Mapping[str, Source], *, nested: bool = False, filtered: bool = True
+    ) -> Member:
+        """Compile a resolved ``SELECT``; ``outer`` are the aliases of the enclosing queries.
+
+        Unless ``filtered``, it sees everything.
+        """
+        root = _Joined(self._source(query.cls.text, optional=False))
+        joined = {query.alias.text: root}
+        for join in query.joins:
+            self._join(join, joined)
+        sources = {alias: node.source for alias, node in joined.items()}
+        scope = {**outer, **sources}
+
+        def lookup(field: Field) -> Value:
+            return self.attributes.read(scope[field.alias.text if field.alias else ""], field.name.text)
+
+        def nested_ids(tree: Query | Union) -> sa.SelectBase:
+            return self._ids(tree, scope, filtered=filtered)
+
+        expressions = Expressions(self.dialect, self._arguments, self._now, lookup, nested_ids)
+        conditions = [] if query.where is None else [expressions.condition(query.where)]
+        for alias in query.selected if filtered else ():
+            source = sources[alias.text]
+            filters = self._reader.filters(source.cls, nested=nested)
+            conditions.extend(self.dialect.as_truth(self._rule(source, condition)) for condition in filters)
+        return Member(query, sources, tuple(conditions), root, _is_distinct(query))
+
+    def _source(self, cls: str, *, optional: bool) -> Source:
+        return Source(self.database, self.database.model[cls], optional=optional)
+
+    def _rule(self, source: Source, condition: Expression) -> Value:
+        """Return what a condition with unqualified names is worth for one object."""
+
+        def lookup(field: Field) -> Value:
+            return self.attributes.read(source, field.name.text)
+
+        def nested_ids(tree: Query | Union) -> sa.SelectBase:
+            return self._ids(tree, {}, filtered=False)  # rules and filters themselves see everything
+
+        return Expressions(self.dialect, self._arguments, self._now, lookup, nested_ids).value(condition)
+
+    def _read_reference(self, reference: ObjectReference, code: str) -> Value:
+        """Return an attribute of a referenced object: a scalar subquery."""
+        source = self._source(reference.cls, optional=False)
+        names = usable_names(source.cls)
+        if code not in names:
+            raise OqlError(
+                "unknown_attribute",
+                f"class {reference.cls} has no attribute '{code}' that a query can use",
+                word=code,
+                suggestion=nearest(code, names),
+            )
+        value = self.attributes.read(source, code)
+        statement = sa.select(value.sql).select_from(source.joined()).where(source.id == number(reference.id).sql)
+        return Value(
+            statement.correlate(None).scalar_subquery(), value.kind, codes=value.codes, unsigned=value.unsigned
+        )
+
+    def _ids(self, tree: Query | Union, outer: Mapping[str, Source], *, filtered: bool) -> sa.SelectBase:
+        """Return the ids that a nested query selects, without nulls."""
+        selects = []
+        for query in members(tree):
+            member = self.compile(query, outer, nested=True, filtered=filtered)
+            source = member.selected()[0]
+            statement = member.select(source.id)
+            if source.optional:
+                statement = statement.where(source.id.is_not(None))
+            selects.append(statement.correlate_except(*member.tables()))
+        return selects[0] if len(selects) == 1 else sa.union_all(*selects)
+
+    def _join(self, join: Join, joined: dict[str, _Joined]) -> None:
+        """Add a join to the tree of joins."""
+        left, right = (side.alias.text if side.alias else "" for side in (join.left, join.right))
+        parent = joined[right if left == join.alias.text else left]
+        # Whether it is outer depends on the class that holds the key: when the joined class does, it never is.
+        outer = left != join.alias.text and is_outer(join, joined[left].source.cls)
+        source = self._source(join.cls.text, optional=outer or parent.source.optional)
+        node = _Joined(source, outer=outer)
+        joined[join.alias.text] = node
+        key = joined[left].source.cls.attributes[join.left.name.text]
+        if left == join.alias.text or join.operator != _EQUALS:
+            node.anchor = key.origin
+        node.condition = self._condition(join, joined[left].source, joined[right].source)
+        parent.children.append(node)
+
+    def _condition(self, join: Join, left: Source, right: Source) -> Sql:
+        key = left.cls.attributes[join.left.name.text]
+        if join.operator == _EQUALS:
+            same = left.column(key.origin, key.sql) == right.id
+            if key.type != "AttributeObjectKey":
+                return same
+            holder = left.cls.attributes[key.class_attribute or ""]
+            return all_of([same, left.column(holder.origin, holder.sql).in_(right.cls.subclasses)])
+        negated = join.operator.startswith("NOT ")
+        tests = []
+        for own, operator, other in _TREE[join.operator.removeprefix("NOT ")]:
+            sides = (left.column(key.origin, f"{key.sql}_{own}"), right.column(key.origin, f"{key.sql}_{other}"))
+            tests.append(infix(sides[0], _OPPOSITE[operator] if negated else operator, sides[1]))
+        return any_of(tests) if negated else all_of(tests)
+
+
+def _is_distinct(query: Query) -> bool:
+    """Return whether no two rows have the same selected ids: the selected aliases determine all the others.
+
+    An alias determines the one that its key leads to; nothing else is determined.
+    """
+    leads_to: dict[str, list[str]] = {}
+    for join in query.joins:
+        if join.operator == _EQUALS and join.left.alias and join.right.alias:
+            leads_to.setdefault(join.left.alias.text, []).append(join.right.alias.text)
+    determined: set[str] = set()
+    pending = [alias.text for alias in query.selected]
+    while pending:
+        alias = pending.pop()
+        if alias not in determined:
+            determined.add(alias)
+            pending.extend(leads_to.get(alias, ()))
+    return determined >= set(query.classes())

@@ -1,0 +1,56 @@
+"""What the reader of a query may see (``spec/oql.md`` §9): filters of selected classes, written in OQL itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from itopd.datamodel.model import Class
+from itopd.oql.parser import parse_condition
+from itopd.oql.tree import Expression, Field, In, InQuery, Join, Name, Number, Parameter, Query
+
+_SILOS = frozenset({"bizmodel", "silo", "filter"})
+_ORGANIZATIONS = "reader's organizations"
+"""Name of the argument that holds the allowed organizations; no query can write it."""
+_ADMINISTRATORS = (
+    "id NOT IN (SELECT u FROM URP_UserProfile AS p JOIN User AS u ON p.userid = u.id WHERE p.profileid = 1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What rights and preferences filter; by default nothing."""
+
+    allowed_orgs: frozenset[int] | None = None
+    """Organizations whose objects (and their descendants') are seen; ``None`` or none at all = all. Administrators
+    have none."""
+    hide_obsolete: bool = False
+    """Obsolete objects of the selected classes are left out."""
+    classes_denied: frozenset[str] = frozenset()
+    """Classes that no profile lets read: their queries give nothing."""
+    hide_administrators: bool = False
+    """Accounts of administrators are left out: whoever is none does not see them."""
+
+    def arguments(self) -> dict[str, list[int]]:
+        """Return the arguments that :meth:`filters` uses."""
+        return {_ORGANIZATIONS: sorted(self.allowed_orgs or ())}
+
+    def filters(self, cls: Class, *, nested: bool) -> Iterator[Expression]:
+        """Yield the conditions on a selected class, with unqualified names; nested queries show obsolete objects."""
+        if self.hide_obsolete and not nested and "obsolescence_flag" in cls.attributes:
+            yield parse_condition("obsolescence_flag = 0")
+        if cls.name in self.classes_denied:
+            yield Number(0)
+        if self.hide_administrators and "User" in cls.lineage:
+            yield parse_condition(_ADMINISTRATORS)
+        owner = cls.owner_org_attribute
+        if self.allowed_orgs and owner is not None and not _SILOS.isdisjoint(cls.category.split(",")):
+            yield InQuery(Field(None, Name(owner)), False, _allowed())
+
+
+def _allowed() -> Query:
+    """Return the query of the allowed organizations and their descendants."""
+    own, root, organization = Name("o"), Name("r"), Name("Organization")
+    below = Join(organization, root, Field(own, Name("parent_id")), "BELOW", Field(root, Name("id")))
+    allowed = In(Field(root, Name("id")), False, (Parameter(_ORGANIZATIONS),))
+    return Query((own,), organization, own, (below,), allowed)

@@ -1,0 +1,138 @@
+"""The FROM tree: for each alias the tables it needs, and the objects its keys lead to (``spec/oql.md`` §6.4, §7.1).
+
+Nothing is joined before somebody asks for a column: a condition on ``location_name`` asks the source of the alias to
+:meth:`~Source.follow` ``location_id``, and the source of the location for ``name``. When all expressions are made,
+:meth:`~Source.joined` renders what has been asked for.
+
+A class's own table always takes part, so that its presence restricts to the class; only a class without a table of
+its own needs a condition on the final class.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.database import Database
+from itopd.datamodel.model import Class
+from itopd.errors import ModelError
+from itopd.oql.values import Sql, all_of
+
+
+@dataclass(slots=True)
+class _Tables:
+    """What has been asked for; shared by all views of one object."""
+
+    base_class: str | None
+    base: sa.FromClause
+    others: dict[str, sa.FromClause] = field(default_factory=dict)
+    """By the class whose table it is."""
+    targets: dict[str, tuple[Sql, Source]] = field(default_factory=dict)
+    """What keys lead to, with the key's column, by class that declares the key and its code."""
+
+
+class Source:
+    """The tables behind one alias, or behind the objects that a key leads to."""
+
+    def __init__(self, database: Database, cls: Class, *, optional: bool) -> None:
+        self.database = database
+        self.cls = cls
+        self.optional = optional
+        """Whether the object may be missing."""
+        lineage = database.model.table_classes(cls.name)
+        base_class = lineage[-1].name if lineage else None
+        self._tables = _Tables(base_class, self._open(base_class))
+
+    def narrowed(self, cls: Class) -> Source:
+        """Return the same object seen as one of a subclass; its columns are null for other objects."""
+        view = copy(self)
+        view.cls = cls
+        return view
+
+    @property
+    def id(self) -> Sql:
+        """Return the id of the object."""
+        return self._key(self._tables.base_class, self._tables.base)
+
+    def column(self, origin: str, name: str) -> Sql:
+        """Return a column of the table of ``origin``: the class, an ancestor or a subclass."""
+        tables = self._tables
+        if origin == tables.base_class:
+            return tables.base.c[name]
+        if origin not in tables.others:
+            tables.others[origin] = self._open(origin)
+        return tables.others[origin].c[name]
+
+    def follow(self, code: str) -> Source:
+        """Return the object that an external key leads to; it may be missing."""
+        key = self.cls.attributes[code]
+        name = f"{key.origin}.{code}"
+        if name not in self._tables.targets:
+            target = Source(self.database, self.database.model[key.target or ""], optional=True)
+            self._tables.targets[name] = (self.column(key.origin, key.sql), target)
+        return self._tables.targets[name][1]
+
+    def restriction(self) -> Sql | None:
+        """Return the condition that keeps other classes out, where the tables alone do not."""
+        base_class = self._tables.base_class
+        if base_class == self.cls.name or base_class is None:
+            return None
+        for name in reversed(self.cls.lineage):
+            column = self.database.model[name].final_class_column
+            if column is not None:
+                return self.column(name, column).in_(self.cls.subclasses)
+        raise ModelError(f"class {self.cls.name} has neither a table of its own nor a column with the final class")
+
+    def joined(
+        self,
+        left: sa.FromClause | None = None,
+        condition: Sql | None = None,
+        *,
+        outer: bool = False,
+        anchor: str | None = None,
+    ) -> sa.FromClause:
+        """Return ``left`` joined under ``condition`` to all tables that were asked for, or those tables alone.
+
+        ``anchor`` is the class in whose table the columns of ``condition`` lie; without it they lie in the class's own.
+        In an outer join the tables follow one another, the class's own first: as flat a chain as SQL can be, which
+        SQLite runs by its keys, while it would fill a temporary table with a join between parentheses.
+        """
+        tables = self._tables
+        restrictions = {tables.base_class: self.restriction()}
+        rest: dict[str | None, sa.FromClause] = {tables.base_class: tables.base}
+        rest.update(tables.others)
+        first = anchor if anchor in rest else tables.base_class
+        result: sa.FromClause = rest.pop(first)
+        first_id = self._key(first, result)
+        if left is not None and condition is not None:
+            result = left.join(result, _both(condition, restrictions.get(first)), isouter=outer)
+        for origin, table in rest.items():
+            on = _both(self._key(origin, table) == first_id, restrictions.get(origin))
+            is_ancestor = origin in self.cls.lineage
+            result = result.join(table, on, isouter=outer or not is_ancestor)
+        for key, target in tables.targets.values():
+            result = target.joined(result, target.id == key, outer=True)
+        return result
+
+    def all_tables(self) -> list[sa.FromClause]:
+        """Return every table of this source and of what its keys lead to."""
+        tables = [self._tables.base, *self._tables.others.values()]
+        for _key, target in self._tables.targets.values():
+            tables.extend(target.all_tables())
+        return tables
+
+    def _open(self, origin: str | None) -> sa.FromClause:
+        if origin is None:
+            # No class of the lineage has a table: there are no objects.
+            return sa.select(sa.literal_column("0").label("id")).where(sa.text("1 = 0")).subquery()
+        return self.database.table(origin).alias()
+
+    def _key(self, origin: str | None, table: sa.FromClause) -> sa.ColumnElement[Any]:
+        return table.c["id" if origin is None else self.database.model[origin].key_column]
+
+
+def _both(condition: Sql, restriction: Sql | None) -> Sql:
+    return condition if restriction is None else all_of([condition, restriction])

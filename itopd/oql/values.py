@@ -1,0 +1,150 @@
+"""What an expression is worth in SQL: its expression, and the kind of its values, which decides how it compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import BinaryExpression, Grouping
+from sqlalchemy.sql.operators import custom_op
+
+from itopd.datamodel.model import Attribute
+
+Sql: TypeAlias = sa.ColumnElement[Any]
+Statement: TypeAlias = sa.Select[*tuple[Any, ...]]
+
+
+class Kind(Enum):
+    """How values compare (``spec/oql.md`` §7.4)."""
+
+    TEXT = "text"
+    ENUM = "enum"
+    """A text among the codes of an enum, or its position among them when compared with a number."""
+    NUMBER = "number"
+    DATE = "date"
+    DATETIME = "datetime"
+    NULL = "null"
+    """Unknown, whatever it is compared with."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are texts under iTop's collation."""
+        return self in {Kind.TEXT, Kind.ENUM}
+
+    @property
+    def is_temporal(self) -> bool:
+        """Whether values are dates."""
+        return self in {Kind.DATE, Kind.DATETIME}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One operand."""
+
+    sql: Sql
+    kind: Kind
+    literal: str | int | None = None
+    """The value itself where it is known before the query runs: literals and arguments."""
+    codes: tuple[str, ...] = ()
+    """The codes of an enum, in the order of the model."""
+    unsigned: bool = False
+    """A number of which MariaDB may not subtract more than it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """The values of a list argument, to be expanded in place inside a list."""
+
+    items: tuple[Value, ...]
+
+
+def null() -> Value:
+    """Return the unknown value."""
+    return Value(sa.literal_column("NULL"), Kind.NULL)
+
+
+def text(value: str) -> Value:
+    """Return a text that is bound."""
+    return Value(sa.bindparam(None, value, sa.String(), unique=True), Kind.TEXT, value)
+
+
+def number(value: int) -> Value:
+    """Return a number that is bound."""
+    return Value(sa.bindparam(None, value, sa.Integer(), unique=True), Kind.NUMBER, value)
+
+
+_COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", "LIKE", "REGEXP", "IN", "NOT IN", "IS"})
+
+
+def infix(left: Sql, operator: str, right: Sql) -> Sql:
+    """Return an operation in parentheses, so that SQL's own precedence never matters."""
+    return Grouping(BinaryExpression(left, right, custom_op(operator, is_comparison=operator in _COMPARISONS)))
+
+
+def truth(value: bool) -> Value:
+    """Return 1 or 0."""
+    return Value(sa.literal_column("1" if value else "0"), Kind.NUMBER)
+
+
+def all_of(conditions: list[Sql]) -> Sql:
+    """Return the conjunction of conditions; without any, true."""
+    return _logical(sa.and_, conditions) if conditions else sa.literal_column("1")
+
+
+def any_of(conditions: list[Sql]) -> Sql:
+    """Return the disjunction of conditions; without any, false."""
+    return _logical(sa.or_, conditions) if conditions else sa.literal_column("0")
+
+
+def _logical(combine: Any, conditions: list[Sql]) -> Sql:  # noqa: ANN401 - sa.and_ or sa.or_
+    # Engines parse a chain as a tree that is as deep as the chain is long, and SQLite stops at 1,000 levels:
+    # parentheses around every 50 make it shallow.
+    while len(conditions) > 50:
+        conditions = [
+            conditions[i] if i + 1 == len(conditions) else Grouping(combine(*conditions[i : i + 50]))
+            for i in range(0, len(conditions), 50)
+        ]
+    return conditions[0] if len(conditions) == 1 else Grouping(combine(*conditions))
+
+
+_NUMBERS = frozenset(
+    {
+        "AttributeInteger",
+        "AttributePercentage",
+        "AttributeDuration",
+        "AttributeDecimal",
+        "AttributeBoolean",
+        "AttributeArchiveFlag",
+        "AttributeObsolescenceFlag",
+        "AttributeExternalKey",
+        "AttributeHierarchicalKey",
+        "AttributeObjectKey",
+        "AttributeStopWatch",
+    }
+)
+_DATES = frozenset({"AttributeDate", "AttributeObsolescenceDate", "AttributeArchiveDate"})
+_DATETIMES = frozenset({"AttributeDateTime", "AttributeDeadline"})
+_ENUMS = frozenset({"AttributeEnum", "AttributeMetaEnum"})
+
+
+def kind_of(attribute: Attribute) -> Kind:
+    """Return the kind of an attribute's values."""
+    if attribute.type in _NUMBERS:
+        return Kind.NUMBER
+    if attribute.type in _DATES:
+        return Kind.DATE
+    if attribute.type in _DATETIMES:
+        return Kind.DATETIME
+    return Kind.ENUM if attribute.type in _ENUMS else Kind.TEXT
+
+
+def is_unsigned(attribute: Attribute) -> bool:
+    """Return whether an attribute's column holds unsigned numbers."""
+    return attribute.type in {"AttributeDuration", "AttributeStopWatch"}
+
+
+def kind_of_stop_watch_item(item: str) -> Kind:
+    """Return the kind of an item of a stop watch: ``started``, ``100_passed``, ``75_deadline``."""
+    return Kind.DATETIME if item.endswith(("started", "laststart", "stopped", "deadline")) else Kind.NUMBER

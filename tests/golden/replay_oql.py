@@ -1,0 +1,228 @@
+"""Replays queries: rows, counts, classes, parameters and trees of valid ones, kind, word and position of errors.
+
+They run on the SQLite sample, or with ``GOLDEN_ENGINE=mariadb`` on MariaDB. Each vector's fixtures and query share
+one transaction that is rolled back.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.clock import SystemClock, to_itop
+from itopd.database import Database
+from itopd.errors import OqlError
+from itopd.oql import (
+    Argument,
+    ColumnPath,
+    ObjectReference,
+    Query,
+    Reader,
+    ResolvedQuery,
+    Union,
+    account_arguments,
+    compile_count,
+    compile_query,
+    parse,
+    resolve,
+)
+from itopd.oql.tree import members
+from tests.golden.harness import Difference, Vector, check_equal, folder_from_environment, instead, replays
+from tests.support.sample import sample_mariadb, sample_sqlite
+
+_STATEMENT = re.compile(r"(?:'(?:[^']|'')*'|[^;'])+")
+
+
+@cache
+def _sample() -> Database:
+    """Return one sample for all vectors, gone when the process ends."""
+    stack = ExitStack()
+    if os.environ.get("GOLDEN_ENGINE") == "mariadb":
+        sample = stack.enter_context(sample_mariadb())
+    else:
+        sample = stack.enter_context(sample_sqlite(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+    atexit.register(stack.close)  # after the sample's own clean-up is registered, so that it runs before that
+    return sample
+
+
+@contextmanager
+def _given(vector: Vector) -> Iterator[sa.Connection]:
+    """Give a connection that sees the vector's start, and undo it."""
+    with _sample().write() as connection:
+        for step in vector.data.get("given", ()):
+            statements = step["sql"] if "sql" in step else _fixture(step["fixture"])
+            for statement in statements:
+                is_formatted = "format" in connection.dialect.paramstyle
+                connection.exec_driver_sql(statement.replace("%", "%%") if is_formatted else statement)
+        yield connection
+        connection.rollback()
+
+
+def _fixture(name: str) -> list[str]:
+    folder = folder_from_environment()
+    path = next(p for p in (folder / "export" / "fixtures", folder / "fixtures") if p.is_dir()) / f"{name}.sql"
+    return [s.strip() for s in _STATEMENT.findall(path.read_text(encoding="utf-8")) if s.strip()]
+
+
+def _reader(connection: sa.Connection, run: dict[str, Any]) -> tuple[Reader, dict[str, Argument]]:
+    """Return what the vector's account sees, and its magic arguments."""
+    (account,) = _rows(connection, "SELECT User WHERE login = :login", ["id", "contactid"], login=run["user"])
+    is_administrator = _rows(
+        connection, "SELECT URP_UserProfile WHERE userid = :id AND profileid = 1", ["id"], id=account[0]
+    )
+    organizations = (
+        []
+        if is_administrator
+        else _rows(connection, "SELECT URP_UserOrg WHERE userid = :id", ["allowed_org_id"], id=account[0])
+    )
+    reader = Reader(
+        allowed_orgs=frozenset(row[0] for row in organizations) or None, hide_obsolete=not run["show_obsolete"]
+    )
+    return reader, account_arguments(account[0], account[1])
+
+
+def _rows(connection: sa.Connection, query: str, paths: list[str], **arguments: Argument) -> list[tuple[Any, ...]]:
+    resolved = resolve(parse(query), _sample().model)
+    columns = [ColumnPath(resolved.selected[0].alias, path) for path in paths]
+    compiled = compile_query(resolved, _sample(), columns=columns, arguments=arguments, now=_now())
+    return [tuple(c.decode(row) for c in compiled.columns) for row in connection.execute(compiled.select)]
+
+
+def _now() -> str:
+    return to_itop(SystemClock().now(), _sample().timezone)
+
+
+def _run(vector: Vector) -> tuple[ResolvedQuery, list[Any], int]:
+    """Return the resolved query, its rows as a vector writes them, and its count."""
+    run, database = vector.data["run"], _sample()
+    resolved = resolve(parse(run["query"]), database.model)
+    with _given(vector) as connection:
+        reader, arguments = _reader(connection, run)
+        arguments |= run.get("params", {})
+        if "this" in run:
+            arguments["this"] = ObjectReference(run["this"]["class"], run["this"]["id"])
+        paths = [ColumnPath(s.alias, path) for s in resolved.selected for path in ("id", "finalclass", "friendlyname")]
+        compiled = compile_query(resolved, database, columns=paths, arguments=arguments, now=_now(), reader=reader)
+        rows = []
+        for row in connection.execute(compiled.select):
+            values = [column.decode(row) for column in compiled.columns]
+            objects = [
+                None if values[i] is None else f"{values[i + 1]}::{values[i + 2]}" for i in range(0, len(values), 3)
+            ]
+            rows.append(objects[0] if len(objects) == 1 else objects)
+        statement = compile_count(resolved, database, arguments=arguments, now=_now(), reader=reader)
+        count = connection.execute(statement).scalar_one()
+    return resolved, rows, count
+
+
+def _bag(rows: list[Any]) -> Counter[str]:
+    return Counter(map(repr, rows))
+
+
+def _unordered(tree: Query | Union) -> list[Any]:
+    """Return a tree in a form in which the order of joins does not count."""
+    return [(q.selected, q.cls, q.alias, frozenset(q.joins), q.where) for q in members(tree)]
+
+
+@replays("export", lambda vector: vector.name.startswith("oql-valid-"))
+def replay_valid(vector: Vector) -> None:
+    """Compare all that a valid query gives."""
+    expect = vector.data["expect"]
+    resolved, rows, count = _run(vector)
+    check_equal("classes", [{"alias": s.alias, "class": s.cls} for s in resolved.selected], expect["classes"])
+    check_equal("parameters", sorted(resolved.parameters), sorted(expect["parameters"]))
+    # iTop prints \" inside single quotes, which its own lexer refuses.
+    canonical = resolve(parse(expect["canonical"].replace('\\"', '"')), _sample().model)
+    check_equal("canonical", _unordered(resolved.tree), _unordered(canonical.tree))
+    check_equal("count", count, expect["count"])
+    if expect["ordered"]:
+        check_equal("rows", rows, expect["rows"])
+    elif _bag(rows) != _bag(expect["rows"]):
+        extra, missing = _bag(rows) - _bag(expect["rows"]), _bag(expect["rows"]) - _bag(rows)
+        raise Difference(f"rows: {dict(extra)} too many, {dict(missing)} missing")
+
+
+@replays("export", lambda vector: vector.name.startswith("oql-invalid-"))
+def replay_invalid(vector: Vector) -> None:
+    """Compare kind, word and position of an error."""
+    expect = vector.data["expect"]["error"]
+    error = _error(vector)
+    check_equal("kind", error.problem, expect["kind"])
+    if expect.get("word") is not None:
+        check_equal("word", error.word, expect["word"])
+    if expect.get("position") is not None:
+        check_equal("position", error.position, expect["position"])
+    if expect.get("at_end"):
+        check_equal("position", error.position, len(vector.data["run"]["query"].encode()))
+    if expect.get("at_end") is not None:
+        check_equal("at_end", error.at_end, expect["at_end"])
+
+
+def _error(vector: Vector) -> OqlError:
+    try:
+        resolve(parse(vector.data["run"]["query"]), _sample().model)
+        if vector.data["expect"]["error"]["stage"] == "run":
+            _run(vector)
+    except OqlError as error:
+        return error
+    raise Difference("no error")
+
+
+@instead("export/oql-valid-join-narrow-nullable")
+def narrow_join_keeps_its_rows(vector: Vector) -> None:
+    """An optional key joined to a subclass: null where the target has another class."""
+    _resolved, rows, count = _run(vector)
+    check_equal("count", count, vector.data["expect"]["count"])
+    check_equal("rows", _bag(rows), _bag([*vector.data["expect"]["rows"], ["Server::Server2", None]]))
+
+
+@instead("export/oql-valid-nested-not-in-null-row")
+def null_rows_of_nested_queries_are_ignored(vector: Vector) -> None:
+    """``NOT IN`` a nested query with a null row still finds objects."""
+    _resolved, rows, count = _run(vector)
+    check_equal("rows", rows, ["Location::Paris"])
+    check_equal("count", count, 1)
+
+
+@instead("export/oql-valid-rights-joined-not-filtered")
+def joined_classes_are_open_without_strict_rights(vector: Vector) -> None:
+    """The recorded answer is right while ``strict_rights`` is off."""
+    replay_valid(vector)
+
+
+@instead("export/oql-invalid-interval-unqualified-attribute")
+def names_inside_an_interval_resolve(vector: Vector) -> None:
+    """An attribute inside ``INTERVAL`` works like anywhere else."""
+    _resolved, rows, _count = _run(vector)
+    check_equal("rows", rows, ["Server::Server4"])
+
+
+@instead("export/oql-invalid-function-arity")
+def wrong_arity_is_found_by_the_check(vector: Vector) -> None:
+    """The number of arguments is checked before the database is asked."""
+    error = _error(vector)
+    check_equal("error", (error.problem, error.word, error.position), ("bad_function", "ISNULL", 20))
+
+
+@instead("export/oql-invalid-nested-two-columns")
+def several_nested_aliases_are_found_by_the_check(vector: Vector) -> None:
+    """A nested query selects one alias."""
+    check_equal("kind", _error(vector).problem, "bad_nested")
+
+
+@instead("export/oql-invalid-too-many-parentheses")
+def deep_nesting_is_too_complex(vector: Vector) -> None:
+    """1,100 levels are above the limit, and the error says where."""
+    error = _error(vector)
+    check_equal("kind", error.problem, "too_complex")
+    check_equal("word at position", vector.data["run"]["query"][error.position or 0], "(")
