@@ -7,6 +7,7 @@ and the frozen dataclasses below for what has several columns. Layouts are those
 
 from itopd.attributes.base import AttributeType, HistoryKind, TypeOf
 from itopd.attributes.binding import bind
+from itopd.attributes.case_log import LogEntry, append_entry, read_entries
 from itopd.attributes.columns import BINARY_KINDS, TEXT_KINDS, Column, ColumnKind, Stored
 from itopd.attributes.documents import Document, StopWatchState, StoredCaseLog, ThresholdState
 from itopd.attributes.html import sanitise_html
@@ -22,6 +23,7 @@ __all__ = [
     "Document",
     "Encrypted",
     "HistoryKind",
+    "LogEntry",
     "PasswordHash",
     "Refused",
     "RefusedKind",
@@ -30,6 +32,8 @@ __all__ = [
     "StoredCaseLog",
     "ThresholdState",
     "TypeOf",
+    "append_entry",
     "bind",
+    "read_entries",
     "sanitise_html",
 ]
