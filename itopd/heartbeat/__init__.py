@@ -22,7 +22,7 @@ from itopd.heartbeat.status import Status, status, status_text
 from itopd.heartbeat.supervisor import RunReport
 from itopd.heartbeat.table import by_class_name, status_table
 from itopd.heartbeat.tasks import Task, TaskContext, perform, periodic_task, weekly_task
-from itopd.heartbeat.tick import TickReport, tick
+from itopd.heartbeat.tick import TickReport, run_now, tick
 from itopd.heartbeat.weekly import Weekly
 from itopd.heartbeat.world import Heartbeat
 
@@ -58,6 +58,7 @@ __all__ = [
     "perform",
     "periodic_task",
     "run",
+    "run_now",
     "status",
     "status_table",
     "status_text",

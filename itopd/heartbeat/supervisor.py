@@ -157,8 +157,7 @@ class Supervisor:
         if was_cut_off or outcome.unfinished:
             limit = f"stopped at its limit of {soft_seconds:g} seconds"
             reason = limit if active.soft_limit_passed else "stopped before its end, though nobody asked for it"
-            error = active.killed_because or reason
-            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, error)
+            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, active.killed_because or reason)
         return await self._finish(active, outcome, started, seconds)
 
     async def _outcome(

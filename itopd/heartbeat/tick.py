@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError, SettingsError
 from itopd.heartbeat import dispatch
 from itopd.heartbeat.dispatch import Due, Held
 from itopd.heartbeat.jobs import Jobs
 from itopd.heartbeat.supervisor import RunReport, Supervisor
 from itopd.heartbeat.world import AWAY, Heartbeat, reason_of
+from itopd.state import SubjectKind, TaskStatus
+from itopd.state.tasks import OwnTaskRows
 
 _RENEWALS_PER_LEASE = 3
 _PATIENCE = 30.0
@@ -53,6 +55,24 @@ def tick(heartbeat: Heartbeat, *, only: str | None = None) -> TickReport:
         if isinstance(error, DatabaseError):
             raise
         raise DatabaseError(f"the database went away: {reason_of(error)}; what was due stays due") from error
+
+
+def run_now(heartbeat: Heartbeat, job: str) -> TickReport:
+    """Make one job due at this moment and run it; its later runs are planned from its schedule as ever.
+
+    Raises :class:`SettingsError` when there is no such job, and with its problem when its file is wrong.
+    """
+    jobs = heartbeat.load_jobs()
+    broken = next((one for one in jobs.broken if one.name == job), None)
+    if broken is not None:
+        raise SettingsError(broken.problem)
+    if job not in {one.name for one in jobs.jobs}:
+        known = ", ".join(one.name for one in jobs.jobs) or "none"
+        raise SettingsError(f"there is no job '{job}'; the jobs are: {known}")
+    dispatch.synchronise_rows(heartbeat, jobs)
+    now = heartbeat.clock.now().replace(microsecond=0)
+    OwnTaskRows(heartbeat.state, SubjectKind.JOB).update(job, {"next_run_date": now, "status": TaskStatus.ACTIVE})
+    return tick(heartbeat, only=job)
 
 
 def problems_of(heartbeat: Heartbeat, jobs: Jobs) -> tuple[str, ...]:

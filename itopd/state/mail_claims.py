@@ -21,12 +21,12 @@ from itopd.state.tables import metadata
 MAIL_CLAIM = sa.Table(
     "itopd_mail_claim",
     metadata,
-    sa.Column("task_id", sa.Integer, primary_key=True, autoincrement=False, comment="id of priv_async_task"),
-    sa.Column("owner", sa.String(255), nullable=False, comment="empty: nobody; the tries are remembered"),
-    sa.Column("started", sa.String(19), nullable=False, comment="what the claim wrote into the queue row"),
-    sa.Column("stage", sa.String(8), nullable=False, comment="claimed, in_hand or sent"),
-    sa.Column("tries", sa.Integer, nullable=False, comment="how often it was taken in hand"),
-    sa.Column("seen", Instant, nullable=False, comment="when its owner last gave a sign of life"),
+    sa.Column("task_id", sa.Integer, primary_key=True, autoincrement=False, doc="id of priv_async_task"),
+    sa.Column("owner", sa.String(255), nullable=False, doc="empty: nobody; the tries are remembered"),
+    sa.Column("started", sa.String(19), nullable=False, doc="what the claim wrote into the queue row"),
+    sa.Column("stage", sa.String(8), nullable=False, doc="claimed, in_hand or sent"),
+    sa.Column("tries", sa.Integer, nullable=False, doc="how often it was taken in hand"),
+    sa.Column("seen", Instant, nullable=False, doc="when its owner last gave a sign of life"),
 )
 
 

@@ -23,8 +23,9 @@ _DRIVERS = {
 }
 _BUSY_SECONDS = 30
 _MIGRATION_LOCK = "itopd.state.migration"
-_UNKNOWN_DATABASE = 1049
-_NOT_ALLOWED = frozenset({1044, 1045, 1142, 1227})
+_NOT_THERE = frozenset({1044, 1049})
+"""Unknown database; to an account without rights a server says "access denied to database" instead."""
+_NOT_ALLOWED = frozenset({1044, 1142, 1227})
 
 
 def open_state(url: str) -> StateStore:
@@ -109,7 +110,7 @@ def _make_database(store: StateStore, url: sa.URL) -> None:
         with store.read():
             return
     except sa.exc.OperationalError as error:
-        if _code(error) != _UNKNOWN_DATABASE:
+        if _code(error) not in _NOT_THERE:
             raise
     create = f"CREATE DATABASE IF NOT EXISTS `{url.database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
     server = _mysql_engine(url._replace(database=None))
@@ -120,8 +121,8 @@ def _make_database(store: StateStore, url: sa.URL) -> None:
         if _code(error) not in _NOT_ALLOWED:
             raise
         raise DatabaseError(
-            f"the state store's database {url.database} does not exist and this account may not create it "
-            f"({_reason(error)}); let an administrator run: {create}; GRANT ALL ON `{url.database}`.* "
+            f"the state store's database {url.database} does not exist, or is not open to this account, which may not "
+            f"create it ({_reason(error)}); let an administrator run: {create}; GRANT ALL ON `{url.database}`.* "
             f"TO '{url.username}'; or name another database in state_url"
         ) from error
     finally:

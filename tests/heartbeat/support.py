@@ -1,0 +1,151 @@
+"""A heartbeat for tests: real state store, rows in memory, entries that do what their name says."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from itopd.clock import Clock, FixedClock
+from itopd.errors import SettingsError
+from itopd.heartbeat import Control, Heartbeat, InlineExecutor, Jobs, Lane, RunOutcome, RunSpec, Task
+from itopd.heartbeat.executors import Executor
+from itopd.state import RowChange, StateStore, TaskRow
+
+PARIS = ZoneInfo("Europe/Paris")
+NOW = datetime(2027, 2, 10, 9, 0, 0, tzinfo=UTC)
+"""10:00:00 in Paris."""
+
+
+@dataclass
+class MemoryRows:
+    """Rows of tasks in memory."""
+
+    rows: list[TaskRow] = field(default_factory=list)
+    changes: list[tuple[str, RowChange]] = field(default_factory=list)
+
+    def read(self) -> list[TaskRow]:
+        return list(self.rows)
+
+    def insert(self, rows: Sequence[TaskRow]) -> None:
+        self.rows += rows
+
+    def update(self, class_name: str, change: RowChange) -> None:
+        self.changes.append((class_name, change))
+        self.rows = [replace(row, **change) if row.class_name == class_name else row for row in self.rows]
+
+    def one(self, class_name: str) -> TaskRow:
+        return next(row for row in self.rows if row.class_name == class_name)
+
+
+def heartbeat_of(
+    state: StateStore,
+    *tasks: Task,
+    rows: MemoryRows | None = None,
+    load_jobs: Callable[[], Jobs] = Jobs,
+    executor: Executor | None = None,
+    clock: Clock | None = None,
+    settings: Mapping[str, str] | None = None,
+    limit: int = 4,
+    **options: Any,
+) -> Heartbeat:
+    """Return a heartbeat whose lanes all use one executor (inline unless given)."""
+    runs_in = executor or InlineExecutor(f"{__name__}:entry")
+    lanes = {
+        name: Lane(name, runs_in, limit=limit, soft_seconds=options.pop("soft_seconds", 60), hard_seconds=0.3)
+        for name in ("mail", "tasks", "transfer")
+    }
+    return Heartbeat(
+        state=state,
+        task_rows=rows or MemoryRows(),
+        tasks=tasks,
+        load_jobs=load_jobs,
+        lanes=lanes,
+        clock=clock or FixedClock(NOW),
+        zone=PARIS,
+        log=structlog.get_logger(),
+        settings=settings or {},
+        system_user="itopd",
+        **options,
+    )
+
+
+def not_called(_context: object) -> str:
+    """Stand for the work of a task, which these tests do in ``entry``."""
+    raise AssertionError("the entry of these tests does the work")
+
+
+def entry(spec: RunSpec, control: Control) -> RunOutcome:
+    """Do what the name of the task says, in a child or inline."""
+    word = spec.name.split("-")[0]
+    return _BEHAVIOURS[word](spec, control)
+
+
+def signalled(spec: RunSpec, name: str) -> Path:
+    """Return the path of a named pipe that a test made for a run."""
+    return Path(spec.settings["folder"]) / f"{name}-{spec.name}"
+
+
+def _succeed(spec: RunSpec, _control: Control) -> RunOutcome:
+    return RunOutcome(succeeded=True, exit_code=0, message=f"did {spec.name}", counters={"rows": 3})
+
+
+def _wrong(_spec: RunSpec, _control: Control) -> RunOutcome:
+    raise SettingsError("the setting is wrong")
+
+
+def _bug(_spec: RunSpec, _control: Control) -> RunOutcome:
+    raise ZeroDivisionError("boom <x>")
+
+
+def _die(_spec: RunSpec, _control: Control) -> RunOutcome:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("still alive")
+
+
+def _vanish(_spec: RunSpec, _control: Control) -> RunOutcome:
+    os._exit(3)
+
+
+def _wait(spec: RunSpec, _control: Control) -> RunOutcome:
+    """Say that it started, then wait for leave to go on."""
+    signalled(spec, "started").write_text(f"{os.getpid()}\n")
+    told = signalled(spec, "go").read_text()
+    return RunOutcome(succeeded=True, exit_code=0, message=f"told {told.strip()}")
+
+
+def _obey(spec: RunSpec, control: Control) -> RunOutcome:
+    """Say that it started, then work in chunks until asked to stop."""
+    signalled(spec, "started").write_text(f"{os.getpid()}\n")
+    chunks = 0
+    while not control.should_stop():
+        chunks += 1
+        control.progress(chunks, None, "chunks")
+        signal.sigtimedwait([], 0.005)
+    return RunOutcome(succeeded=False, exit_code=75, message="stopped between two chunks", unfinished=True)
+
+
+def _stubborn(spec: RunSpec, _control: Control) -> RunOutcome:
+    """Say that it started, then never look at anything again."""
+    signalled(spec, "started").write_text(f"{os.getpid()}\n")
+    while True:
+        signal.pause()
+
+
+_BEHAVIOURS: Mapping[str, Callable[[RunSpec, Control], RunOutcome]] = {
+    "Succeed": _succeed,
+    "Wrong": _wrong,
+    "Bug": _bug,
+    "Die": _die,
+    "Vanish": _vanish,
+    "Wait": _wait,
+    "Obey": _obey,
+    "Stubborn": _stubborn,
+}
