@@ -10,6 +10,7 @@ from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
 from itopd.rules import Rules
 
 _HIGHEST_ID = 2**31 - 1
+_LONGEST_ID = 20
 
 
 class ExternalKey(TypeOf[int]):
@@ -27,7 +28,7 @@ class ExternalKey(TypeOf[int]):
         """Return the id; anything but digits is refused."""
         if not text:
             return 0
-        if text.isascii() and text.isdigit():
+        if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
             return int(text)
         raise wrong_format(text, "the id of an object")
 

@@ -6,13 +6,16 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final, NoReturn
 
 from itopd.attributes.base import TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
 from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
 from itopd.datamodel.model import Attribute
 from itopd.rules import Rules
+
+_LONGEST: Final = 20
+"""Digits of a number that is read at all: no column holds more, and longer texts only cost time."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -37,21 +40,28 @@ class Integer(TypeOf[int | None]):
             return None
         stripped = text.strip()
         if _INTEGER.fullmatch(stripped):
-            return int(stripped)
+            return int(stripped) if len(stripped) <= _LONGEST else self._out_of_range(stripped)
         if rules.bad_number == "lenient":
-            return int(_leading_number(text))
+            number = _leading_number(text)
+            return int(number) if number.adjusted() <= _LONGEST else self._out_of_range(text)
         raise wrong_format(text, "a whole number")
 
     def check(self, value: int | None) -> Refused | None:
         """Refuse what the column cannot hold."""
         if value is None or self.low <= value <= self.high:
             return None
-        return Refused(RefusedKind.OUT_OF_RANGE, f"number out of range [{value}], from {self.low} to {self.high}")
+        return self._refusal(str(value))
 
     def default(self, now: str) -> int | None:  # noqa: ARG002
         """Return the model's default."""
         default = self.attribute.default
         return None if default is None or default == "" else int(default)
+
+    def _refusal(self, text: str) -> Refused:
+        return Refused(RefusedKind.OUT_OF_RANGE, f"number out of range [{text}], from {self.low} to {self.high}")
+
+    def _out_of_range(self, text: str) -> NoReturn:
+        raise self._refusal(text)
 
 
 class Duration(Integer):

@@ -32,10 +32,7 @@ class String(TypeOf[str]):
         self._pattern = re.compile(attribute.pattern, re.ASCII) if attribute.pattern else None
 
     def _columns(self) -> tuple[Column, ...]:
-        default = self.attribute.default
-        length = max(self.size, self.attribute.max_size or 0) if self.size <= 2048 else self.size
-        text = "" if default is None else str(default)
-        return (Column(self.attribute.sql, ColumnKind.VARCHAR, length, default=text),)
+        return (Column(self.attribute.sql, ColumnKind.VARCHAR, self.size, default=self.default("")),)
 
     def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
         """Return the text itself."""

@@ -8,6 +8,8 @@ A key is not the row of 16-bit weights but an order-preserving code of it: a wei
 one byte, any other a lead byte that stands between those, and two digits. So an ASCII text costs one
 ``bytes.translate``, and an index of keys is as small as the texts.
 
+SQLite indexes keys: a change of this module or of the weights asks for ``REINDEX`` of existing files.
+
 The collation pads: the shorter text compares as if blanks followed. Hence three codes around the blank, in this order:
 a blank before something lower than a blank, the end of the text, any other blank.
 """

@@ -103,6 +103,10 @@ def test_only_lenient_rules_take(bound: AttributeType, text: str, value: object)
         (ENUM, "Active", RefusedKind.VALUE_NOT_ALLOWED),
         (DURATION, "soon", RefusedKind.NO_MATCH),
         (KEY, "abc", RefusedKind.WRONG_FORMAT),
+        (KEY, "1" * 5000, RefusedKind.WRONG_FORMAT),
+        (INTEGER, "1" * 5000, RefusedKind.OUT_OF_RANGE),
+        (DURATION, "1" * 5000, RefusedKind.OUT_OF_RANGE),
+        (DECIMAL, "1" * 5000, RefusedKind.WRONG_FORMAT),
         (TAGS, "aaa bbb ccc", RefusedKind.TOO_MANY),
         (make("AttributeMetaEnum", values=("x",)), "x", RefusedKind.READ_ONLY),
         (make("AttributeFriendlyName", sql=""), "x", RefusedKind.READ_ONLY),
@@ -144,6 +148,13 @@ def test_both_rules_refuse(bound: AttributeType, text: str, kind: RefusedKind, r
 def test_checks(bound: AttributeType, value: object, kind: RefusedKind | None) -> None:
     refusal = bound.check(value)
     assert (refusal.kind if refusal else None) is kind
+
+
+@pytest.mark.parametrize("text", ["1e999", "1" * 5000 + "x"])
+def test_a_number_without_end_is_refused_leniently_too(text: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        INTEGER.parse(text, ITOP)
+    assert refusal.value.kind is RefusedKind.OUT_OF_RANGE
 
 
 def test_the_size_found_and_the_limit_are_named() -> None:
