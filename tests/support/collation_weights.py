@@ -14,7 +14,7 @@ from pathlib import Path
 import pymysql
 
 import itopd.database
-from itopd.database.collation import _implicit
+from itopd.database.collation import implicit_weights
 
 _AT_ONCE = 1024
 
@@ -43,7 +43,7 @@ def pack(weights: Iterator[tuple[int, tuple[int, ...]]]) -> bytes:
     """Return the file: characters whose weights are not computed from their number, compressed."""
     data, last = bytearray(), 0
     for number, row in weights:
-        if row != _implicit(number):
+        if row != implicit_weights(number):
             data += struct.pack(f">HB{len(row)}H", number - last, len(row), *row)
             last = number
     return zlib.compress(bytes(data), 9)
