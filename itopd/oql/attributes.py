@@ -108,7 +108,7 @@ class AttributeReader:
         """
         own, groups = rule(source.cls), dict[tuple[object, ...], list[Class]]()
         for name in source.cls.subclasses:
-            cls = source.database.model[name]
+            cls = source.tables.model[name]
             if not cls.abstract and rule(cls) != own:
                 groups.setdefault(rule(cls), []).append(cls)
         if not groups:

@@ -91,7 +91,7 @@ def compile_query(
         sources = compiled[0].selected()
         render: Callable[..., Statement] = compiled[0].select
     else:
-        sources, render = _by_ids(resolved, database, compiled)
+        sources, render = _by_ids(resolved, compiler, compiled)
     by_alias = {selected.alias: source for selected, source in zip(resolved.selected, sources, strict=True)}
     expressions: list[Sql] = []
     described = [_column(path, by_alias, compiler.attributes, expressions) for path in columns]
@@ -145,11 +145,11 @@ def _distinct_ids(compiled: Sequence[Member]) -> sa.SelectBase:
 
 
 def _by_ids(
-    resolved: ResolvedQuery, database: Database, compiled: Sequence[Member]
+    resolved: ResolvedQuery, compiler: MemberCompiler, compiled: Sequence[Member]
 ) -> tuple[list[Source], Callable[..., Statement]]:
     """Return sources of the objects whose ids the members select, and what renders their columns."""
     ids = _distinct_ids(compiled).subquery()
-    sources = [Source(database, database.model[selected.cls], optional=True) for selected in resolved.selected]
+    sources = [compiler.source(selected.cls, optional=True) for selected in resolved.selected]
 
     def render(*columns: Sql) -> Statement:
         tables: sa.FromClause = ids

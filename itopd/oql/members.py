@@ -16,7 +16,7 @@ from itopd.oql.expressions import Expressions
 from itopd.oql.names import nearest, usable_names
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import is_outer
-from itopd.oql.sources import Source
+from itopd.oql.sources import Source, Tables
 from itopd.oql.tree import Expression, Field, Join, Query, Union, members
 from itopd.oql.values import Sql, Statement, Value, all_of, any_of, infix, number
 
@@ -101,7 +101,7 @@ class MemberCompiler:
     def __init__(
         self, database: Database, dialect: Dialect, given: Mapping[str, object], reader: Reader, now: str
     ) -> None:
-        self.database = database
+        self.tables = Tables(database)
         self.dialect = dialect
         self._reader = reader
         self._now = now
@@ -115,7 +115,7 @@ class MemberCompiler:
 
         Unless ``filtered``, it sees everything.
         """
-        root = _Joined(self._source(query.cls.text, optional=False))
+        root = _Joined(self.source(query.cls.text, optional=False))
         joined = {query.alias.text: root}
         for join in query.joins:
             self._join(join, joined)
@@ -136,8 +136,9 @@ class MemberCompiler:
             conditions.extend(self.dialect.as_truth(self._rule(source, condition)) for condition in filters)
         return Member(query, sources, tuple(conditions), root, _is_distinct(query))
 
-    def _source(self, cls: str, *, optional: bool) -> Source:
-        return Source(self.database, self.database.model[cls], optional=optional)
+    def source(self, cls: str, *, optional: bool) -> Source:
+        """Return a new source of objects of a class."""
+        return Source(self.tables, self.tables.model[cls], optional=optional)
 
     def _rule(self, source: Source, condition: Expression) -> Value:
         """Return what a condition with unqualified names is worth for one object."""
@@ -152,7 +153,7 @@ class MemberCompiler:
 
     def _read_reference(self, reference: ObjectReference, code: str) -> Value:
         """Return an attribute of a referenced object: a scalar subquery."""
-        source = self._source(reference.cls, optional=False)
+        source = self.source(reference.cls, optional=False)
         names = usable_names(source.cls)
         if code not in names:
             raise OqlError(
@@ -185,7 +186,7 @@ class MemberCompiler:
         parent = joined[right if left == join.alias.text else left]
         # Whether it is outer depends on the class that holds the key: when the joined class does, it never is.
         outer = left != join.alias.text and is_outer(join, joined[left].source.cls)
-        source = self._source(join.cls.text, optional=outer or parent.source.optional)
+        source = self.source(join.cls.text, optional=outer or parent.source.optional)
         node = _Joined(source, outer=outer)
         joined[join.alias.text] = node
         key = joined[left].source.cls.attributes[join.left.name.text]

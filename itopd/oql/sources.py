@@ -13,6 +13,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ from itopd.oql.values import Sql, all_of
 
 
 @dataclass(slots=True)
-class _Tables:
+class _Asked:
     """What has been asked for; shared by all views of one object."""
 
     base_class: str | None
@@ -34,17 +35,43 @@ class _Tables:
     """What keys lead to, with the key's column, by class that declares the key and its code."""
 
 
+class Tables:
+    """Hands out the tables of one statement, each time under another alias.
+
+    Aliases are costly to make and never change, so statements share them: the first ``person`` of every statement is
+    the same object.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.model = database.model
+        self._database = database
+        self._made = _aliases.setdefault(database, {})
+        self._used: dict[str, int] = {}
+
+    def next(self, cls: str) -> sa.FromClause:
+        """Return the own table of a class under an alias that the statement has not used yet."""
+        used = self._used.get(cls, 0)
+        self._used[cls] = used + 1
+        made = self._made.setdefault(cls, [])
+        while len(made) <= used:
+            made.append(self._database.table(cls).alias())
+        return made[used]
+
+
+_aliases: WeakKeyDictionary[Database, dict[str, list[sa.FromClause]]] = WeakKeyDictionary()
+
+
 class Source:
     """The tables behind one alias, or behind the objects that a key leads to."""
 
-    def __init__(self, database: Database, cls: Class, *, optional: bool) -> None:
-        self.database = database
+    def __init__(self, tables: Tables, cls: Class, *, optional: bool) -> None:
+        self.tables = tables
         self.cls = cls
         self.optional = optional
         """Whether the object may be missing."""
-        lineage = database.model.table_classes(cls.name)
+        lineage = tables.model.table_classes(cls.name)
         base_class = lineage[-1].name if lineage else None
-        self._tables = _Tables(base_class, self._open(base_class))
+        self._asked = _Asked(base_class, self._open(base_class))
 
     def narrowed(self, cls: Class) -> Source:
         """Return the same object seen as one of a subclass; its columns are null for other objects."""
@@ -55,11 +82,11 @@ class Source:
     @property
     def id(self) -> Sql:
         """Return the id of the object."""
-        return self._key(self._tables.base_class, self._tables.base)
+        return self._key(self._asked.base_class, self._asked.base)
 
     def column(self, origin: str, name: str) -> Sql:
         """Return a column of the table of ``origin``: the class, an ancestor or a subclass."""
-        tables = self._tables
+        tables = self._asked
         if origin == tables.base_class:
             return tables.base.c[name]
         if origin not in tables.others:
@@ -70,18 +97,18 @@ class Source:
         """Return the object that an external key leads to; it may be missing."""
         key = self.cls.attributes[code]
         name = f"{key.origin}.{code}"
-        if name not in self._tables.targets:
-            target = Source(self.database, self.database.model[key.target or ""], optional=True)
-            self._tables.targets[name] = (self.column(key.origin, key.sql), target)
-        return self._tables.targets[name][1]
+        if name not in self._asked.targets:
+            target = Source(self.tables, self.tables.model[key.target or ""], optional=True)
+            self._asked.targets[name] = (self.column(key.origin, key.sql), target)
+        return self._asked.targets[name][1]
 
     def restriction(self) -> Sql | None:
         """Return the condition that keeps other classes out, where the tables alone do not."""
-        base_class = self._tables.base_class
+        base_class = self._asked.base_class
         if base_class == self.cls.name or base_class is None:
             return None
         for name in reversed(self.cls.lineage):
-            column = self.database.model[name].final_class_column
+            column = self.tables.model[name].final_class_column
             if column is not None:
                 return self.column(name, column).in_(self.cls.subclasses)
         raise ModelError(f"class {self.cls.name} has neither a table of its own nor a column with the final class")
@@ -100,7 +127,7 @@ class Source:
         In an outer join the tables follow one another, the class's own first: as flat a chain as SQL can be, which
         SQLite runs by its keys, while it would fill a temporary table with a join between parentheses.
         """
-        tables = self._tables
+        tables = self._asked
         restrictions = {tables.base_class: self.restriction()}
         rest: dict[str | None, sa.FromClause] = {tables.base_class: tables.base}
         rest.update(tables.others)
@@ -119,8 +146,8 @@ class Source:
 
     def all_tables(self) -> list[sa.FromClause]:
         """Return every table of this source and of what its keys lead to."""
-        tables = [self._tables.base, *self._tables.others.values()]
-        for _key, target in self._tables.targets.values():
+        tables = [self._asked.base, *self._asked.others.values()]
+        for _key, target in self._asked.targets.values():
             tables.extend(target.all_tables())
         return tables
 
@@ -128,10 +155,10 @@ class Source:
         if origin is None:
             # No class of the lineage has a table: there are no objects.
             return sa.select(sa.literal_column("0").label("id")).where(sa.text("1 = 0")).subquery()
-        return self.database.table(origin).alias()
+        return self.tables.next(origin)
 
     def _key(self, origin: str | None, table: sa.FromClause) -> sa.ColumnElement[Any]:
-        return table.c["id" if origin is None else self.database.model[origin].key_column]
+        return table.c["id" if origin is None else self.tables.model[origin].key_column]
 
 
 def _both(condition: Sql, restriction: Sql | None) -> Sql:
