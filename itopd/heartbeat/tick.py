@@ -15,7 +15,7 @@ from itopd.heartbeat.dispatch import Due, Held
 from itopd.heartbeat.jobs import Jobs
 from itopd.heartbeat.supervisor import RunReport, Supervisor
 from itopd.heartbeat.world import AWAY, Heartbeat, reason_of
-from itopd.state import SubjectKind, TaskStatus
+from itopd.state import SubjectKind
 from itopd.state.tasks import OwnTaskRows
 
 _RENEWALS_PER_LEASE = 3
@@ -66,12 +66,15 @@ def run_now(heartbeat: Heartbeat, job: str) -> TickReport:
     broken = next((one for one in jobs.broken if one.name == job), None)
     if broken is not None:
         raise SettingsError(broken.problem)
-    if job not in {one.name for one in jobs.jobs}:
+    found = next((one for one in jobs.jobs if one.name == job), None)
+    if found is None:
         known = ", ".join(one.name for one in jobs.jobs) or "none"
         raise SettingsError(f"there is no job '{job}'; the jobs are: {known}")
+    if not found.enabled:
+        raise SettingsError(f"{found.path}: the job is disabled; write enabled = yes to run it")
     dispatch.synchronise_rows(heartbeat, jobs)
     now = heartbeat.clock.now().replace(microsecond=0)
-    OwnTaskRows(heartbeat.state, SubjectKind.JOB).update(job, {"next_run_date": now, "status": TaskStatus.ACTIVE})
+    OwnTaskRows(heartbeat.state, SubjectKind.JOB).update(job, {"next_run_date": now})
     return tick(heartbeat, only=job)
 
 
