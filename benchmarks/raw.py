@@ -30,7 +30,9 @@ def connect(url: str) -> Iterator[tuple[Any, str]]:
     """Open a raw connection to a SQLAlchemy-style URL; also yield the driver's parameter mark."""
     parts = urlsplit(url)
     if parts.scheme.startswith("sqlite"):
-        connection: Any = sqlite3.connect(parts.path.removeprefix("/") if not parts.path.startswith("//") else parts.path[1:])
+        connection: Any = sqlite3.connect(
+            parts.path.removeprefix("/") if not parts.path.startswith("//") else parts.path[1:]
+        )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.create_function("itop_key", 1, _sqlite_key, deterministic=True)
@@ -122,7 +124,11 @@ def export_csv(url: str, path: Path) -> int:
         "WHERE c.status = 'active' "
     )
     with connect(url) as (connection, _mark), path.open("w", newline="", encoding="utf-8") as file, timed():
-        cursor = connection.cursor(pymysql.cursors.SSCursor) if not isinstance(connection, sqlite3.Connection) else connection.cursor()
+        cursor = (
+            connection.cursor(pymysql.cursors.SSCursor)
+            if not isinstance(connection, sqlite3.Connection)
+            else connection.cursor()
+        )
         order = "CONCAT(COALESCE(p.first_name, ''), ' ', COALESCE(c.name, ''))"
         if isinstance(connection, sqlite3.Connection):
             order = "itop_key(COALESCE(p.first_name, '') || ' ' || COALESCE(c.name, ''))"

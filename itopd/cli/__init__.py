@@ -11,7 +11,10 @@ from itopd import __version__
 from itopd.errors import ItopdError
 
 COMMANDS = {
-    "check": ("itopd.cli.setup", "look at settings, databases, model and jobs; say what to do where something is wrong"),
+    "check": (
+        "itopd.cli.setup",
+        "look at settings, databases, model and jobs; say what to do where something is wrong",
+    ),
     "config": ("itopd.cli.config", "the settings in force, and where each comes from"),
     "demo": ("itopd.cli.demo", "show the main job on a database of its own"),
     "export": ("itopd.cli.services", "write what an OQL query selects as a file"),

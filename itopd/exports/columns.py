@@ -43,6 +43,8 @@ class Column:
     cls: str
     read: Callable[[Row], Any]
     """The value in a row, as ``itopd.attributes`` decodes it."""
+    owner: Callable[[Row], int | None]
+    """Id of the object that holds the attribute."""
     absent: Callable[[Row], bool]
     """Whether the whole object of the column is missing in a row (an outer-joined alias)."""
     labels: Mapping[str, str]
@@ -112,7 +114,9 @@ def kind_of_field(attribute: Attribute | None) -> Kind:
     return Kind.NUMBER if attribute is None else kind_of(attribute)
 
 
-def labels_of(cls: str, attribute: Attribute | None, kind: Kind, *, model: Model, dictionary: Dictionary) -> dict[str, str]:
+def labels_of(
+    cls: str, attribute: Attribute | None, kind: Kind, *, model: Model, dictionary: Dictionary
+) -> dict[str, str]:
     """Return the texts shown for the codes of enums and classes."""
     if kind is Kind.ENUM and attribute is not None:
         return {code: dictionary.value_label(cls, attribute.code, code) for code in attribute.values}

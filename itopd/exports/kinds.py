@@ -33,8 +33,8 @@ class Kind(Enum):
     SECRET = auto()
     EMPTY = auto()
     """Never holds anything in a cell (a dashboard, a table)."""
-    PROPERTIES = auto()
-    LINKS = auto()
+    UNWRITABLE = auto()
+    """Has no text form here: link sets, property sets."""
 
 
 _BY_TYPE = {
@@ -57,8 +57,8 @@ _BY_TYPE = {
     "AttributeHTML": Kind.MARKUP,
     "AttributeImage": Kind.DOCUMENT,
     "AttributeInteger": Kind.NUMBER,
-    "AttributeLinkedSet": Kind.LINKS,
-    "AttributeLinkedSetIndirect": Kind.LINKS,
+    "AttributeLinkedSet": Kind.UNWRITABLE,
+    "AttributeLinkedSetIndirect": Kind.UNWRITABLE,
     "AttributeMetaEnum": Kind.ENUM,
     "AttributeObjectKey": Kind.NUMBER,
     "AttributeObsolescenceDate": Kind.DATE,
@@ -66,7 +66,7 @@ _BY_TYPE = {
     "AttributeOneWayPassword": Kind.EMPTY,
     "AttributePassword": Kind.SECRET,
     "AttributePercentage": Kind.NUMBER,
-    "AttributePropertySet": Kind.PROPERTIES,
+    "AttributePropertySet": Kind.UNWRITABLE,
     "AttributeQueryAttCodeSet": Kind.SET,
     "AttributeStopWatch": Kind.NUMBER,
     "AttributeTable": Kind.EMPTY,

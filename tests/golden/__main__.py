@@ -37,8 +37,10 @@ def main() -> int:
         return 66
     print(f"{'area':10} {'passed':>7} {'failed':>7} {'not-yet':>8} {'not-judged':>11}")
     for area, count in counts.items():
-        print(f"{area:10} {count[Outcome.PASSED]:7} {count[Outcome.FAILED]:7} "
-              f"{count[Outcome.NOT_YET]:8} {count[Outcome.NOT_JUDGED]:11}")
+        print(
+            f"{area:10} {count[Outcome.PASSED]:7} {count[Outcome.FAILED]:7} "
+            f"{count[Outcome.NOT_YET]:8} {count[Outcome.NOT_JUDGED]:11}"
+        )
     print(*failures, sep="\n")
     if closed:
         print("now passing, remove from known_gaps.txt:", *closed, sep="\n  ")

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from itopd.exports.columns import Column, Row
+from itopd.exports.formats.documents import document_url
 from itopd.exports.formats.options import Options
-from itopd.exports.formats.texts import log_text, overrun_text, plain_text
+from itopd.exports.formats.texts import duration_text
 from itopd.exports.kinds import Kind
 from itopd.exports.transliterate import codec_of, is_universal, transliterator
 
@@ -81,9 +82,7 @@ def _cell(column: Column, options: Options, quote: Quote) -> Cell:
     return cell
 
 
-_QUOTED_WHEN_EMPTY = frozenset(
-    {Kind.TEXT, Kind.MARKUP, Kind.ENUM, Kind.CLASS, Kind.SET, Kind.LOG, Kind.DEADLINE, Kind.SECRET, Kind.LINKS}
-)
+_QUOTED_WHEN_EMPTY = frozenset({Kind.TEXT, Kind.ENUM, Kind.CLASS, Kind.SET, Kind.DEADLINE, Kind.SECRET})
 
 
 def _show(column: Column, options: Options, quote: Quote) -> Callable[[Any], str]:
@@ -91,8 +90,6 @@ def _show(column: Column, options: Options, quote: Quote) -> Callable[[Any], str
     match column.kind:
         case Kind.TEXT:
             return quote
-        case Kind.MARKUP:
-            return quote if options.formatted_text else lambda value: quote(plain_text(value))
         case Kind.ENUM | Kind.CLASS:
             quoted = {code: quote(label) for code, label in column.labels.items()} if options.localize else {}
             return lambda code: quoted.get(code) or quote(code)
@@ -106,14 +103,10 @@ def _show(column: Column, options: Options, quote: Quote) -> Callable[[Any], str
         case Kind.DATETIME | Kind.DEADLINE:
             return lambda value: quote(options.format_datetime(value))
         case Kind.OVERRUN:
-            return lambda value: quote(overrun_text(value))
+            return lambda value: quote(duration_text(value))
         case Kind.SET:
             labels = column.labels if options.localize else {}
             return lambda codes: quote("|".join([labels.get(code, code) for code in codes]))
-        case Kind.LOG:
-            return lambda log: quote(log.text if options.formatted_text else log_text(log))
-        case Kind.PROPERTIES:
-            return lambda value: quote(",".join([f"{key}={item}" for key, item in value.items()]))
         case Kind.SECRET:
             return lambda _value: quote(MASK)
         case Kind.EMPTY:
@@ -124,8 +117,5 @@ def _show(column: Column, options: Options, quote: Quote) -> Callable[[Any], str
 
 def _document(row: Row, column: Column, options: Options, quote: Quote) -> str:
     """Return the URL of a document, quoted only when it would break the row."""
-    document = column.read(row)
-    if document is None or not document.data or column.attribute is None:
-        return ""
-    url = options.document_url(column.cls, column.owner(row), column.attribute.code, document.data)
+    url = document_url(column, row, options) or ""
     return quote(url) if options.separator in url else url

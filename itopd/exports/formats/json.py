@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from itopd.exports.columns import Column, Row
+from itopd.exports.formats.documents import document_url
 from itopd.exports.formats.options import Options
 from itopd.exports.kinds import Kind
 
@@ -49,7 +50,7 @@ def _value(column: Column, options: Options) -> Callable[[Row], Any]:
     if column.kind is Kind.EMPTY:
         return lambda _row: None
     if column.kind is Kind.DOCUMENT:
-        return lambda row: document_of(read(row), column, row, options)
+        return lambda row: document_url(column, row, options)
     if convert is None:
         return lambda row: None if absent(row) else read(row)
     return lambda row: None if absent(row) or (value := read(row)) is None else convert(value)
@@ -64,6 +65,4 @@ _CONVERSIONS: dict[Kind, Callable[[Any], Any]] = {
     Kind.PASSED: bool,
     Kind.NUMBER: _number,
     Kind.SET: list,
-    Kind.PROPERTIES: dict,
-    Kind.LOG: lambda log: log.text,
 }

@@ -19,13 +19,12 @@ class Options:
     """Choices of one export, checked already."""
 
     localize: bool
-    formatted_text: bool
     words: Words
     format_date: Callable[[str], str]
     """A stored date in the chosen format."""
     format_datetime: Callable[[str], str]
-    document_url: Callable[[str, int, str, bytes], str]
-    """URL of a document: class, id, attribute, content."""
+    application_url: str
+    """Root of iTop's URLs, with a slash at its end."""
     separator: str = ","
     qualifier: str = '"'
     charset: str = "UTF-8"

@@ -1,0 +1,5 @@
+"""``python -m itopd``."""
+
+from itopd.cli import main
+
+main()

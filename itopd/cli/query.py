@@ -1,0 +1,101 @@
+"""``itopd query``: look at what an OQL query selects."""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain, islice
+
+import click
+
+from itopd.cli.edge import settings_of
+from itopd.cli.progress import no_progress
+from itopd.cli.tables import print_table
+from itopd.errors import OqlError, SettingsError
+from itopd.exports import ExportParameters
+from itopd.exports.run import run
+from itopd.exports.selection import select
+from itopd.oql import ResolvedQuery, parse, resolve
+from itopd.wiring import open_application
+
+
+@click.command("query")
+@click.argument("text")
+@click.option("--fields", default="", help="Columns, as in an export.  [default: id, class and name of each object]")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json", "jsonl"]), default="table", show_default=True
+)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Rows of a table.")
+@click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Value of the query's parameter :NAME.")
+@click.pass_obj
+def query_command(
+    config: str | None, text: str, fields: str, form: str, limit: int, arguments: tuple[str, ...]
+) -> None:
+    """Print what the OQL query TEXT selects.
+
+    For whole files, and for every option of their form, use 'itopd export'.
+    """
+    settings = settings_of(config).settings
+    values = dict(_argument(word) for word in arguments)
+    with open_application(settings) as application:
+        context = application.context(application.account("", ""), output=sys.stdout.buffer, progress=no_progress)
+        try:
+            resolved = resolve(parse(text), application.database.model)
+        except OqlError as error:
+            _point_at(text, error)
+            raise
+        for hint in resolved.hints:
+            click.echo(f"itopd: hint: {hint.message}", err=True)
+        parameters = ExportParameters(
+            expression=text,
+            fields=fields or _name_fields(resolved),
+            format="" if form == "table" else form,
+            no_localize=True,
+            formatted_text=True,
+            arguments=values,
+        )
+        if form != "table":
+            run(context, parameters)
+            return
+        with application.database.read() as connection:
+            selection = select(context, connection, parameters)
+            rows = list(islice(chain.from_iterable(selection.chunks(connection)), limit + 1))
+    header = [column.header for column in selection.columns]
+    print_table(header, [[_shown(column.read(row)) for column in selection.columns] for row in rows[:limit]])
+    click.echo(f"{len(rows)} rows" if len(rows) <= limit else f"the first {limit} rows; --limit shows more")
+
+
+def _argument(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise SettingsError(f"--arg={word}: write NAME=VALUE")
+    return name, value
+
+
+def _name_fields(resolved: ResolvedQuery) -> str:
+    """Return what tells the selected objects apart."""
+    items = []
+    for one in resolved.selected:
+        codes = ["id", "finalclass", "friendlyname"] if "finalclass" in resolved.model[one.cls].attributes else _NAMED
+        items += [f"{one.alias}.{code}" for code in codes]
+    return ",".join(items)
+
+
+_NAMED = ["id", "friendlyname"]
+
+
+def _point_at(text: str, error: OqlError) -> None:
+    """Show the place of an error under the query's own line; positions are bytes."""
+    if error.position is None:
+        return
+    before = text.encode()[: error.position].decode(errors="replace")
+    line = text.split("\n")[before.count("\n")]
+    click.echo(line, err=True)
+    click.echo(" " * len(before.rpartition("\n")[2]) + "^", err=True)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,114 @@
+"""``itopd import``, ``itopd export``: commands made from the declarations of services."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from itopd.cli.edge import parameters_help, settings_of
+from itopd.cli.exit_codes import itop_exit_code
+from itopd.cli.progress import terminal_progress
+from itopd.errors import ItopdError, SettingsError
+from itopd.rules import Rules
+from itopd.service import Service
+from itopd.settings import (
+    ParameterFile,
+    Settings,
+    parameter_keys,
+    parse_arguments,
+    read_parameter_files,
+    resolve_parameters,
+    setting_names,
+)
+from itopd.wiring import SERVICES, CallParameters, known_names, open_application
+
+
+class ServiceCommand(click.Command):
+    """A command whose parameters are those of a service: ``--name=value``, iTop's names."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(
+            service.name,
+            callback=self._call,
+            params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED, metavar="[--NAME=VALUE]...")],
+            help=service.help,
+            context_settings={"ignore_unknown_options": True},
+        )
+        self.service = service
+
+    def _call(self, words: tuple[str, ...]) -> None:
+        context = click.get_current_context()
+        context.exit(run_service(self.service, context.obj, words))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the parameters of the service, then those that every service takes."""
+        with formatter.section("Parameters"):
+            formatter.write_dl(parameters_help([self.service.parameters]))
+        with formatter.section("Parameters of every service"):
+            formatter.write_dl(parameters_help([CallParameters]))
+        super().format_options(ctx, formatter)
+
+
+import_command = ServiceCommand(SERVICES["import"])
+export_command = ServiceCommand(SERVICES["export"])
+
+
+def run_service(service: Service, config: str | None, words: Sequence[str]) -> int:
+    """Run one service from the command line and return its exit code."""
+    call = _read_call(service, config, words)
+    try:
+        return _run(service, call, words)
+    except ItopdError as error:
+        if not call.rules.zero_exit_on_error:
+            raise
+        click.echo(f"ERROR: {error.message}", err=True)
+        return itop_exit_code(service.name, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What holds for one call of any service."""
+
+    settings: Settings
+    parameters: CallParameters
+    files: ParameterFile
+    rules: Rules
+
+
+def _read_call(service: Service, config: str | None, words: Sequence[str]) -> Call:
+    """Read the settings, the parameters files (which may hold settings, too) and whose rules hold."""
+    given, _ = parse_arguments(words)
+    base = settings_of(config).settings
+    rules = CallParameters(compat=str(given.get("compat", ""))).rules(base)
+    files = read_parameter_files(str(given.get("param_file", "")), rules)
+    misplaced = setting_names().intersection(given) - parameter_keys(CallParameters, service.parameters)
+    if misplaced:
+        name = min(misplaced)
+        raise SettingsError(f"--{name} is a setting: write it in a settings file (--config) or a parameters file")
+    parameters = resolve_parameters(CallParameters, words, files, rules, other_known=known_names()).values
+    own = {key: value for key, value in files.values.items() if key in setting_names()}
+    settings = settings_of(config, own).settings if own else base
+    return Call(settings, parameters, files, parameters.rules(settings))
+
+
+def _run(service: Service, call: Call, words: Sequence[str]) -> int:
+    rules = call.rules
+    with open_application(call.settings, rules) as application, terminal_progress(service.name) as progress:
+        resolved = resolve_parameters(
+            service.parameters,
+            words,
+            call.files,
+            rules,
+            other_known=known_names(),
+            is_class=application.database.model.__contains__,
+        )
+        for warning in resolved.warnings:
+            click.echo(f"itopd: warning: {warning}", err=True)
+        account = application.account(call.parameters.auth_user, call.parameters.auth_pwd)
+        context = application.context(account, output=sys.stdout.buffer, progress=progress)
+        result = service.run(context, resolved.values)
+        sys.stdout.buffer.flush()
+        return 0 if rules.zero_exit_on_error else result.exit_code

@@ -1,0 +1,137 @@
+"""``itopd init`` and ``itopd check``."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from itopd.clock import SystemClock
+from itopd.cli.edge import settings_of
+from itopd.errors import ItopdError, MissingFile, SettingsError
+from itopd.installation import Administrator, install, new_password
+from itopd.settings import Settings
+from itopd.state import open_state
+from itopd.wiring import jobs_of, model_of, open_application, open_configured_database, writer_of
+
+
+@click.command("init")
+@click.option("--admin_login", default="admin", show_default=True, help="Login of the administrator.")
+@click.option(
+    "--admin_password_file",
+    type=click.Path(path_type=Path),
+    help="File whose first line is the administrator's password; without it one is made and printed once.",
+)
+@click.pass_obj
+def init_command(config: str | None, admin_login: str, admin_password_file: Path | None) -> None:
+    """Create iTop's tables, its profiles and an administrator in an empty database."""
+    settings = settings_of(config).settings
+    password = new_password() if admin_password_file is None else _first_line(admin_password_file)
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    database, clock = open_configured_database(settings), SystemClock()
+    try:
+        writer = writer_of(database, settings.rules, clock)
+        tables = install(database, writer, clock, Administrator(admin_login, password))
+        open_state(settings.effective_state_url).close()
+    finally:
+        database.close()
+    click.echo(f"created {tables} tables in {database.where}")
+    if admin_password_file is None:
+        click.echo(f"administrator '{admin_login}', password (shown this once): {password}")
+    else:
+        click.echo(f"administrator '{admin_login}', password from {admin_password_file}")
+
+
+def _first_line(path: Path) -> str:
+    try:
+        password = path.read_text(encoding="utf-8").split("\n", 1)[0].strip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingFile(f"cannot read the password file {path}: {error}") from error
+    if not password:
+        raise SettingsError(f"the first line of {path} is empty: write the administrator's password there")
+    return password
+
+
+@click.command("check")
+@click.pass_context
+def check_command(ctx: click.Context) -> None:
+    """Look at everything that itopd needs; each line says ok, or what to do. Exit code 1 when something is to do."""
+    settings = settings_of(ctx.obj).settings
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("data folder", _check_folder),
+        ("data model", _check_model),
+        ("database", _check_database),
+        ("account", _check_account),
+        ("state store", _check_state),
+        ("jobs", _check_jobs),
+        ("mail", _check_mail),
+    ]
+    failed = False
+    for name, check in checks:
+        try:
+            click.echo(f"ok     {name}: {check(settings)}")
+        except ItopdError as error:
+            failed = True
+            click.echo(f"TO DO  {name}: {error.message}")
+    ctx.exit(1 if failed else 0)
+
+
+def _check_folder(settings: Settings) -> str:
+    folder = settings.data_folder
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder: create it, or correct data_folder")
+    if not os.access(folder, os.W_OK):
+        raise SettingsError(f"{folder} is not writable for this account: change its owner, or correct data_folder")
+    return str(folder.absolute())
+
+
+def _check_model(settings: Settings) -> str:
+    return f"{len(model_of(settings))} classes, {settings.data_model or 'bundled'}"
+
+
+def _check_database(settings: Settings) -> str:
+    with open_application(settings) as application:
+        differences = application.database.missing()
+        if differences:
+            rest = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+            raise SettingsError(
+                f"{application.database.where} does not fit the data model: {'; '.join(differences[:3])}{rest}. "
+                "Name iTop's own datamodel-production.xml in data_model, or let iTop's set-up bring its tables up to date"
+            )
+        return f"{application.database.where}, tables as in the data model"
+
+
+def _check_account(settings: Settings) -> str:
+    with open_application(settings) as application:
+        account = application.account("", "")
+        return f"{account.login} acts where no auth_user is given (run_as)"
+
+
+def _check_state(settings: Settings) -> str:
+    store = open_state(settings.effective_state_url)
+    store.close()
+    return store.url
+
+
+def _check_jobs(settings: Settings) -> str:
+    jobs = jobs_of(settings)
+    if jobs.broken:
+        raise SettingsError("; ".join(job.problem for job in jobs.broken))
+    return f"{len(jobs.jobs) or 'none'} in {settings.jobs_folder}"
+
+
+def _check_mail(settings: Settings) -> str:
+    if not settings.email_transport.startswith("SMTP"):
+        return f"transport {settings.email_transport}"
+    host, port = settings.email_transport_smtp_host, settings.email_transport_smtp_port
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as error:
+        raise SettingsError(
+            f"no SMTP server answers at {host}:{port} ({error}): correct email_transport_smtp.host and .port, "
+            "or start the server; mails wait in the queue until then"
+        ) from error
+    return f"SMTP server {host}:{port} answers"

@@ -1,0 +1,67 @@
+"""The parameters of an export (``spec/export.md`` §1.1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from itopd.settings import Switch, parameter, parameter_family
+
+
+class ExportParameters(BaseModel):
+    """What is exported, in which form, and where it goes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    expression: str = parameter("", help="OQL query to run", filter="raw_data")
+    query: int = parameter(0, help="id of a query of the phrasebook, instead of expression", filter="integer")
+    arguments: dict[str, str] = parameter_family("arg_", help="value of the query's parameter :NAME")
+    fields: str = parameter(
+        "",
+        help="columns, separated by commas: attribute codes, id, key->attribute, alias.attribute; "
+        "a phrasebook query may bring its own",
+        filter="raw_data",
+    )
+    format: str = parameter("", help="csv, json or jsonl; default: the extension of output, else csv")
+    output: Path | None = parameter(
+        None,
+        help="file to write; it appears whole or not at all; default: standard output",
+        filter="raw_data",
+        where=("cli", "file"),
+    )
+    no_localize: Switch = parameter(
+        False, help="1 = attribute codes and stored values instead of labels", filter="raw_data"
+    )
+    formatted_text: Switch = parameter(False, help="1 = keep the markup of formatted texts", filter="raw_data")
+    date_format: str = parameter(
+        "Y-m-d H:i:s", help="dates, in the letters of PHP's date function (csv)", filter="raw_data"
+    )
+    separator: str = parameter(",", help="csv: any text, the word tab, or other", filter="raw_data")
+    other_separator: str = parameter(
+        "", help="csv: the separator when it is 'other'", filter="raw_data", name="other-separator"
+    )
+    text_qualifier: str = parameter(
+        '"', help="csv: any text, or other; empty = no quotes", filter="raw_data", name="text-qualifier"
+    )
+    other_text_qualifier: str = parameter(
+        "", help="csv: the qualifier when it is 'other'", filter="raw_data", name="other-text-qualifier"
+    )
+    charset: str = parameter("UTF-8", help="csv: character set of the file", filter="raw_data")
+    bom: Switch = parameter(False, help="csv: 1 = start with a byte order mark", filter="raw_data")
+    guard_formulas: Switch = parameter(
+        False, help="csv: 1 = put ' before texts that a spreadsheet would run as a formula", filter="raw_data"
+    )
+    with_archive: Switch = parameter(False, help="1 = archived objects too", filter="raw_data")
+
+    @property
+    def csv_separator(self) -> str:
+        """Return the separator that is meant."""
+        if self.separator.lower() == "tab":
+            return "\t"
+        return self.other_separator if self.separator == "other" else self.separator
+
+    @property
+    def csv_qualifier(self) -> str:
+        """Return the qualifier that is meant."""
+        return self.other_text_qualifier if self.text_qualifier == "other" else self.text_qualifier

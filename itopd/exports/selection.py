@@ -1,0 +1,190 @@
+"""From parameters to a statement and its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.attributes import bind
+from itopd.clock import to_itop
+from itopd.datamodel import Attribute
+from itopd.exports.columns import (
+    Column,
+    Field,
+    Row,
+    header_of,
+    kind_of_field,
+    labels_of,
+    parse_fields,
+    shown_attribute,
+)
+from itopd.exports.errors import BadField, BadQueryId, MissingParameter
+from itopd.exports.kinds import Kind
+from itopd.exports.parameters import ExportParameters
+from itopd.exports.preferences import shows_obsolete
+from itopd.mail import html_to_text
+from itopd.objects import fetch
+from itopd.oql import (
+    ColumnPath,
+    CompiledColumn,
+    Reader,
+    ResolvedQuery,
+    account_arguments,
+    compile_query,
+    parse,
+    resolve,
+)
+from itopd.service import Context
+
+CHUNK = 1000
+"""Rows held in memory at a time."""
+
+PHRASEBOOK = "QueryOQL"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What an export reads: the statement and how its rows become columns."""
+
+    columns: tuple[Column, ...]
+    statement: sa.Executable
+
+    def chunks(self, connection: sa.Connection) -> Iterator[Sequence[Row]]:
+        """Yield the rows, some at a time, in the snapshot of the connection."""
+        result = connection.execution_options(stream_results=True, max_row_buffer=CHUNK).execute(self.statement)
+        with result:
+            yield from result.partitions(CHUNK)
+
+
+def select(context: Context, connection: sa.Connection, parameters: ExportParameters) -> Selection:
+    """Check the query, its arguments and the fields, in iTop's order; return what to read.
+
+    Raises the errors of ``exports.errors`` and :class:`OqlError`.
+    """
+    text, own_fields = _query(context, connection, parameters)
+    resolved = resolve(parse(text), context.database.model)
+    _require_arguments(resolved, parameters.arguments)
+    listed = parameters.fields or own_fields
+    if not listed:
+        raise MissingParameter("Missing parameter: fields; give attribute codes separated by commas")
+    selected = {one.alias: one.cls for one in resolved.selected}
+    fields = parse_fields(listed, selected, context.database.model)
+    compiled = compile_query(
+        resolved,
+        context.database,
+        columns=[path for field in fields for path in _paths(field)],
+        arguments={**account_arguments(context.account.user_id, context.account.contact_id), **parameters.arguments},
+        reader=Reader(hide_obsolete=not shows_obsolete(context, connection)),
+        now=to_itop(context.clock.now(), context.database.timezone),
+    )
+    build = _Columns(context, parameters, selected)
+    pairs = zip(compiled.columns[::2], compiled.columns[1::2], strict=True)
+    columns = tuple(build.column(field, *pair) for field, pair in zip(fields, pairs, strict=True))
+    return Selection(columns, compiled.select)
+
+
+def _query(context: Context, connection: sa.Connection, parameters: ExportParameters) -> tuple[str, str]:
+    """Return the query's text and the fields that its phrasebook entry brings."""
+    if parameters.expression:
+        return parameters.expression, ""
+    if not parameters.query:
+        raise MissingParameter("Missing parameter: give expression (an OQL query) or query (its id in the phrasebook)")
+    found = fetch(context.database, connection, PHRASEBOOK, [parameters.query], ["oql", "fields"])
+    if parameters.query not in found:
+        raise BadQueryId(f"query={parameters.query}: the phrasebook holds no query of that id")
+    values = found[parameters.query].values
+    return values["oql"], values["fields"]
+
+
+def _require_arguments(resolved: ResolvedQuery, given: Mapping[str, str]) -> None:
+    missing = [name for name in resolved.parameters if name not in given]
+    if missing:
+        raise MissingParameter(f"Missing parameter '--arg_{missing[0]}': the query uses :{missing[0]}; give its value")
+
+
+def _paths(field: Field) -> tuple[ColumnPath, ColumnPath]:
+    """Return what a field needs: its value, and the id of the object that holds it."""
+    owner = field.path[:-1] or ("id",)
+    return ColumnPath(field.alias, "->".join(field.path)), ColumnPath(field.alias, "->".join(owner))
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Makes columns of compiled ones."""
+
+    context: Context
+    parameters: ExportParameters
+    selected: Mapping[str, str]
+
+    def column(self, field: Field, value: CompiledColumn, owner: CompiledColumn) -> Column:
+        """Return one column, as the formats see it."""
+        model, dictionary = self.context.database.model, self.context.dictionary
+        cls, attribute = shown_attribute(field, model)
+        kind = kind_of_field(attribute)
+        localize = not self.parameters.no_localize
+        owner_id = _cell(owner.positions[0])
+        read, kind = self._reading(field, attribute, kind, value.positions)
+        return Column(
+            field=field,
+            header=header_of(
+                field,
+                model=model,
+                dictionary=dictionary,
+                root=self.selected[field.alias],
+                localize=localize,
+                qualified=len(self.selected) > 1,
+            ),
+            kind=kind,
+            attribute=attribute,
+            cls=cls,
+            read=read,
+            owner=owner_id,
+            absent=_cell_is_none(owner.positions[0]) if len(field.path) == 1 else _never,
+            labels=labels_of(cls, attribute, kind, model=model, dictionary=dictionary),
+        )
+
+    def _reading(
+        self, field: Field, attribute: Attribute | None, kind: Kind, positions: Sequence[int]
+    ) -> tuple[Callable[[Row], Any], Kind]:
+        if kind is Kind.UNWRITABLE:
+            raise BadField(f"field '{field.item}': values of {attribute and attribute.type} cannot be exported yet")
+        if kind is Kind.LOG:
+            if not self.parameters.formatted_text:
+                raise BadField(f"field '{field.item}': a case log can be exported with formatted_text=1 only, for now")
+            return _cell(positions[0]), Kind.TEXT
+        if kind is Kind.MARKUP:
+            return (_cell(positions[0]) if self.parameters.formatted_text else _plain(positions)), Kind.TEXT
+        if attribute is None or kind in _AS_STORED:
+            return _cell(positions[0]), kind
+        decode = bind(attribute).decode
+        return (lambda row: decode([row[position] for position in positions])), kind
+
+
+_AS_STORED = frozenset(
+    {Kind.TEXT, Kind.ENUM, Kind.CLASS, Kind.KEY, Kind.DATE, Kind.DATETIME, Kind.DEADLINE, Kind.SECRET}
+)
+"""Kinds whose stored form is the value: decoding would only cost time."""
+
+
+def _cell(position: int) -> Callable[[Row], Any]:
+    return lambda row: row[position]
+
+
+def _cell_is_none(position: int) -> Callable[[Row], bool]:
+    return lambda row: row[position] is None
+
+
+def _never(_row: Row) -> bool:
+    return False
+
+
+def _plain(positions: Sequence[int]) -> Callable[[Row], Any]:
+    """Return a reader of a formatted text: HTML becomes plain text, what is stored as text stays."""
+    text = positions[0]
+    if len(positions) == 1:
+        return lambda row: html_to_text(row[text]) if row[text] else row[text]
+    form = positions[1]
+    return lambda row: row[text] if not row[text] or row[form] == "text" else html_to_text(row[text])

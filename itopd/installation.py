@@ -1,0 +1,115 @@
+"""An empty database becomes one that works: iTop's tables, its profiles, a first organization, an administrator."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from itopd.access import hash_password
+from itopd.attributes import PasswordHash
+from itopd.clock import Clock, to_itop
+from itopd.database import Database
+from itopd.errors import ItopdError, RefusedError
+from itopd.writing import Change, Create, Pending, Writer
+
+ADMINISTRATOR = 1
+"""Id of the administrators' profile in every iTop."""
+
+PROFILES: tuple[tuple[int, str, str], ...] = (
+    (1, "Administrator", "May do everything; no other right is looked at"),
+    (2, "Portal user", "Uses the portal only"),
+    (3, "Configuration Manager", "Documents the managed configuration items"),
+    (4, "Service Desk Agent", "Records incidents and requests"),
+    (5, "Support Agent", "Analyses and solves incidents and requests"),
+    (6, "Problem Manager", "Analyses and solves problems"),
+    (7, "Change Implementor", "Carries changes out"),
+    (8, "Change Supervisor", "Answers for the execution of changes"),
+    (9, "Change Approver", "Is concerned by changes and approves them"),
+    (10, "Service Manager", "Answers for the services delivered"),
+    (11, "Document author", "Writes documents"),
+    (12, "Portal power user", "Sees all tickets of the customer in the portal; goes with another profile"),
+    (1024, "REST Services User", "May call the REST web services"),
+)
+"""Ids and names are iTop's own: rights refer to them."""
+
+_PASSWORD_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """The first account."""
+
+    login: str
+    password: str
+
+
+def new_password() -> str:
+    """Return a random password that iTop's policy accepts: lower and upper case, a digit, another character."""
+    letters = string.ascii_letters + string.digits
+    return "".join(secrets.choice(letters) for _ in range(_PASSWORD_LENGTH - 4)) + "-aA1"
+
+
+def install(database: Database, writer: Writer, clock: Clock, administrator: Administrator) -> int:
+    """Create everything and return the number of tables.
+
+    Raises :class:`RefusedError` when the database holds anything, :class:`ConflictError` when another installation
+    is at work on it.
+    """
+    with database.named_lock("itopd-init"):
+        held = _held_tables(database)
+        if held:
+            raise RefusedError(
+                f"{database.where} is not empty (it holds {', '.join(held[:3])}{', ...' if len(held) > 3 else ''}): "
+                "name an empty database in database_url, or use this one as it is"
+            )
+        database.create_schema()
+        with database.write() as connection:
+            _write_profiles(database, connection)
+            _write_administrator(writer, connection, clock, database, administrator)
+    return len(list(database.definitions()))
+
+
+def _held_tables(database: Database) -> list[str]:
+    with database.read() as connection:
+        return sorted(sa.inspect(connection).get_table_names())
+
+
+def _write_profiles(database: Database, connection: sa.Connection) -> None:
+    rows = [{"id": id_, "name": name, "description": text} for id_, name, text in PROFILES]
+    connection.execute(sa.insert(database.table("URP_Profiles")), rows)
+
+
+def _write_administrator(
+    writer: Writer, connection: sa.Connection, clock: Clock, database: Database, administrator: Administrator
+) -> None:
+    today = to_itop(clock.now(), database.timezone)[:10]
+    password = PasswordHash(hash_password(administrator.password).encode())
+    intents = [
+        Create("Organization", {"name": "My Company/Department", "code": "SOMECODE"}, tag="organization"),
+        Create(
+            "Person",
+            {"name": "My last name", "first_name": "My first name", "org_id": Pending("organization")},
+            tag="person",
+        ),
+        Create(
+            "UserLocal",
+            {
+                "login": administrator.login,
+                "contactid": Pending("person"),
+                "password": password,
+                "password_renewed_date": today,
+            },
+            tag="user",
+        ),
+        Create(
+            "URP_UserProfile",
+            {"userid": Pending("user"), "profileid": ADMINISTRATOR, "reason": "Created by itopd init"},
+        ),
+    ]
+    outcomes = writer.write(connection, intents, Change("itopd init"))
+    problems = [f"{outcome.cls}: {issue.text}" for outcome in outcomes for issue in outcome.issues]
+    if problems:
+        raise ItopdError(f"the first objects could not be written: {'; '.join(problems)}")

@@ -1,0 +1,74 @@
+"""``priv_backgroundtask``: where iTop keeps date and statistics of each process (``spec/heartbeat.md`` §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from itopd.attributes import bind
+from itopd.clock import from_itop, to_itop
+from itopd.database import Database
+from itopd.state import RowChange, TaskRow, TaskStatus
+
+CLASS: Final = "BackgroundTask"
+_CODES: Final = tuple(field.name for field in fields(TaskRow) if field.name != "schedule")
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundTaskRows:
+    """The rows of iTop's processes; instants are converted between UTC and iTop's local time at this border."""
+
+    database: Database
+
+    def read(self) -> list[TaskRow]:
+        """Return all rows in the order they were inserted."""
+        table = self.database.table(CLASS)
+        query = sa.select(*[table.c[code] for code in _CODES]).order_by(table.c.id)
+        with self.database.read() as connection:
+            return [self._row(dict(zip(_CODES, row, strict=True))) for row in connection.execute(query)]
+
+    def insert(self, rows: Sequence[TaskRow]) -> None:
+        """Add rows in one statement."""
+        if not rows:
+            return
+        values = [{code: self._stored(code, getattr(row, code)) for code in _CODES} for row in rows]
+        with self.database.write() as connection:
+            ids = self.database.allocate_ids(connection, CLASS, len(values))
+            connection.execute(
+                sa.insert(self.database.table(CLASS)),
+                [{"id": row_id, **row} for row_id, row in zip(ids, values, strict=True)],
+            )
+
+    def update(self, class_name: str, change: RowChange) -> None:
+        """Write some columns of one row."""
+        table = self.database.table(CLASS)
+        values = {code: self._stored(code, value) for code, value in change.items() if code != "schedule"}
+        if not values:
+            return
+        with self.database.write() as connection:
+            connection.execute(
+                sa.update(table)
+                .where(self.database.key(table.c.class_name) == self.database.key_value(class_name))
+                .values(values)
+            )
+
+    def _row(self, stored: Mapping[str, Any]) -> TaskRow:
+        attributes = self.database.model[CLASS].attributes
+        values = {code: bind(attributes[code]).decode((stored[code],)) for code in _CODES}
+        for code in _CODES:
+            if code.endswith("_date") and values[code] is not None:
+                values[code] = from_itop(values[code], self.database.timezone)
+        values["status"] = TaskStatus(values["status"])
+        values["running"] = bool(values["running"])
+        return TaskRow(**values)
+
+    def _stored(self, code: str, value: object) -> object:
+        if isinstance(value, datetime):
+            return to_itop(value, self.database.timezone)
+        if isinstance(value, TaskStatus):
+            return value.value
+        return bind(self.database.model[CLASS].attributes[code]).encode(value)[0]

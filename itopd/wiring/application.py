@@ -1,0 +1,128 @@
+"""Settings become a database, a writer and an account: what a run is handed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import structlog
+
+from itopd.access import Account, account_of, authenticate, require_administrator
+from itopd.behaviours import BEHAVIOURS
+from itopd.clock import Clock, SystemClock
+from itopd.database import Database, open_database
+from itopd.datamodel import LinkTracking, Model, bundled_model, load_model
+from itopd.dictionary import Dictionary, bundled_dictionary
+from itopd.errors import AccessDenied, DatabaseError
+from itopd.rules import Rules
+from itopd.service import Context, Progress
+from itopd.settings import Settings
+from itopd.writing import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that a run may need, opened."""
+
+    settings: Settings
+    rules: Rules
+    clock: Clock
+    database: Database
+    dictionary: Dictionary
+
+    @property
+    def writer(self) -> Writer:
+        """Return a writer with everybody who takes part in writes."""
+        return writer_of(self.database, self.rules, self.clock)
+
+    def account(self, login: str, password: str) -> Account:
+        """Return who acts: the account of these credentials, else ``run_as``; administrators only, for now.
+
+        Raises :class:`AccessDenied`.
+        """
+        if password and not login:
+            raise AccessDenied("auth_pwd was given without auth_user: give both, or neither to act as run_as")
+        with self.database.read() as connection:
+            account = (
+                authenticate(self.database, connection, login, password)
+                if login
+                else account_of(self.database, connection, self.settings.run_as)
+            )
+        require_administrator(account, "this service")
+        return account
+
+    def context(
+        self,
+        account: Account,
+        *,
+        output: BinaryIO,
+        progress: Progress,
+        run_id: str = "",
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Context:
+        """Return what a service's run is handed; a run without an id gets one."""
+        run_id = run_id or secrets.token_hex(8)
+        return Context(
+            settings=self.settings,
+            rules=self.rules,
+            clock=self.clock,
+            database=self.database,
+            dictionary=self.dictionary.in_language(account.language, self.settings.default_language),
+            writer=self.writer,
+            account=account,
+            log=structlog.get_logger().bind(run=run_id),
+            run_id=run_id,
+            output=output,
+            progress=progress,
+            should_stop=should_stop,
+        )
+
+
+@contextmanager
+def open_application(
+    settings: Settings, rules: Rules | None = None, clock: Clock | None = None
+) -> Iterator[Application]:
+    """Open the database that the settings name; it is closed at the end.
+
+    Raises :class:`DatabaseError` when it is away or holds no tables of an iTop, :class:`ModelError` for an unusable
+    data model.
+    """
+    database = open_configured_database(settings)
+    try:
+        require_tables(database)
+        dictionary = bundled_dictionary(database.model)
+        yield Application(settings, rules or settings.rules, clock or SystemClock(), database, dictionary)
+    finally:
+        database.close()
+
+
+def open_configured_database(settings: Settings) -> Database:
+    """Return the database that the settings name, whatever it holds; the caller closes it."""
+    return open_database(settings.database_url, model_of(settings), settings.zone, settings.db_subname)
+
+
+def writer_of(database: Database, rules: Rules, clock: Clock) -> Writer:
+    """Return the writer with everybody who takes part in writes."""
+    return Writer(database, clock, rules, behaviours=BEHAVIOURS)
+
+
+def model_of(settings: Settings) -> Model:
+    """Return the data model: the bundled one, or an iTop's own over the bundled core classes."""
+    if not settings.data_model:
+        return bundled_model()
+    tracking = LinkTracking(
+        settings.tracking_level_linked_set_default, settings.tracking_level_linked_set_indirect_default
+    )
+    return load_model(settings.data_model, tracking=tracking)
+
+
+def require_tables(database: Database) -> None:
+    """Raise :class:`DatabaseError` when the database is empty or no iTop's."""
+    if database.is_empty():
+        raise DatabaseError(
+            f"{database.where} holds no tables of an iTop: run 'itopd init' to create them, "
+            "or correct database_url in the settings"
+        )

@@ -1,0 +1,66 @@
+"""The services, and every key that means something to somebody in a parameters file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from pydantic import BaseModel
+
+from itopd import exports, imports
+from itopd.errors import SettingsError
+from itopd.php import read_itop_settings
+from itopd.rules import Rules, rules_for
+from itopd.service import Service
+from itopd.settings import (
+    LoadedSettings,
+    Settings,
+    load_settings,
+    parameter,
+    parameter_keys,
+    setting_names,
+)
+
+SERVICES: Mapping[str, Service] = {service.name: service for service in (exports.SERVICE, imports.SERVICE)}
+
+
+class CallParameters(BaseModel):
+    """Parameters that every call of a service takes; they are read before the service's own."""
+
+    auth_user: str = parameter(
+        "", help="login of the account that acts; without it the setting run_as", filter="raw_data"
+    )
+    auth_pwd: str = parameter("", help="its password", filter="raw_data", secret=True)
+    param_file: str = parameter(
+        "", help="parameters files, separated by commas; arguments win over them", filter="raw_data", where={"cli"}
+    )
+    compat: str = parameter("", help="itopd or itop: whose rules hold where iTop is lenient; default: the setting")
+
+    def rules(self, settings: Settings) -> Rules:
+        """Return the rules of this call."""
+        try:
+            return rules_for(self.compat or settings.compat)
+        except KeyError:
+            raise SettingsError(f"compat={self.compat}: write itopd or itop") from None
+
+
+def call_names() -> frozenset[str]:
+    """Return the names that every call takes."""
+    return parameter_keys(CallParameters)
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """Return every key that a parameters file may hold for somebody: settings, calls, any service."""
+    return setting_names() | parameter_keys(CallParameters, *[service.parameters for service in SERVICES.values()])
+
+
+@cache
+def service_names() -> frozenset[str]:
+    """Return the names of the parameters of calls and of all services."""
+    return parameter_keys(CallParameters, *[service.parameters for service in SERVICES.values()])
+
+
+def load(paths: list[str], overrides: Mapping[str, object], environ: Mapping[str, str]) -> LoadedSettings:
+    """Load the settings, those of an attached iTop included; keys of services in the same files are left to them."""
+    return load_settings(paths, overrides, environ, read_itop=read_itop_settings, other_known=service_names())

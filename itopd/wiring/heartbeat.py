@@ -1,0 +1,179 @@
+"""The heartbeat's parts: tasks, jobs, lanes, and what a child process does for one run."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import structlog
+
+from itopd.clock import SystemClock
+from itopd.database import Database
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, ItopdError
+from itopd.exports.destination import published
+from itopd.heartbeat import (
+    Control,
+    Heartbeat,
+    Jobs,
+    JobService,
+    ProcessExecutor,
+    RunOutcome,
+    RunSpec,
+    Task,
+    TaskContext,
+    default_lanes,
+    load_jobs,
+    perform,
+    periodic_task,
+)
+from itopd.service import Service
+from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
+from itopd.state import StateStore, SubjectKind, open_state
+from itopd.tasks import exec_async_task
+from itopd.tasks.background_rows import BackgroundTaskRows
+from itopd.tasks.exec_async_task import NAME as EXEC_ASYNC_TASK
+from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
+from itopd.wiring.application import open_application
+from itopd.wiring.catalogue import SERVICES, CallParameters, call_names, known_names, load
+from itopd.wiring.log import set_up_log
+
+CHILD_ENTRY: Final = f"{__name__}:perform_run"
+_CONFIG: Final = "config"
+_LOG_LEVEL: Final = "log_level"
+
+
+def tasks_of(settings: Settings) -> tuple[Task, ...]:
+    """Return the background tasks that exist here; each opens what it needs when it runs."""
+    return (periodic_task(EXEC_ASYNC_TASK, EXEC_ASYNC_TASK_PERIOD, partial(_exec_async_task, settings), lane="mail"),)
+
+
+def _exec_async_task(settings: Settings, context: TaskContext) -> str:
+    with open_application(settings) as application, closing(open_state(settings.effective_state_url)) as state:
+        return exec_async_task(
+            application.database,
+            state,
+            settings,
+            application.rules,
+            application.clock,
+            until=context.until,
+            should_stop=context.should_stop,
+        )
+
+
+def jobs_of(settings: Settings) -> Jobs:
+    """Read the jobs folder, each job checked against the parameters of its service."""
+    return load_jobs(settings.jobs_folder, job_services(settings))
+
+
+def job_services(settings: Settings) -> Mapping[str, JobService]:
+    """Return the services that jobs can run."""
+    return {
+        name: JobService(service.lane, partial(_check_job, settings, service)) for name, service in SERVICES.items()
+    }
+
+
+def _check_job(settings: Settings, service: Service, keys: Mapping[str, str]) -> None:
+    file = _as_file(keys)
+    call = resolve_parameters(CallParameters, {}, file, settings.rules, other_known=known_names())
+    resolve_parameters(service.parameters, {}, file, call.values.rules(settings), other_known=call_names())
+
+
+def _as_file(keys: Mapping[str, str]) -> ParameterFile:
+    """Return the keys of a job as a parameters file; the heartbeat adds file and line to what is said of them."""
+    return ParameterFile(keys, dict.fromkeys(keys, Origin("file", "the job")))
+
+
+@contextmanager
+def open_heartbeat(settings: Settings, config: Sequence[str], log_level: int = logging.WARNING) -> Iterator[Heartbeat]:
+    """Open what the heartbeat needs.
+
+    ``config`` are the settings files, from which each child loads its own; its log starts at ``log_level``.
+    """
+    child = {
+        _CONFIG: ",".join(str(Path(path).absolute()) for path in config),
+        _LOG_LEVEL: str(log_level),
+    }
+    with open_application(settings) as application, closing(open_state(settings.effective_state_url)) as state:
+        yield _heartbeat(settings, child, state, application.database)
+
+
+def _heartbeat(settings: Settings, child: Mapping[str, str], state: StateStore, database: Database) -> Heartbeat:
+    executor = ProcessExecutor(CHILD_ENTRY)
+    return Heartbeat(
+        state=state,
+        task_rows=BackgroundTaskRows(database),
+        tasks=tasks_of(settings),
+        load_jobs=partial(jobs_of, settings),
+        lanes=default_lanes(executor),
+        clock=SystemClock(),
+        zone=settings.zone,
+        log=structlog.get_logger(),
+        settings=child,
+        attached=settings.itop_config is not None,
+        system_user=getpass.getuser(),
+        stop_timeout=settings.stop_timeout,
+    )
+
+
+def perform_run(spec: RunSpec, control: Control) -> RunOutcome:
+    """Do one run inside its child process."""
+    settings = load([path for path in spec.settings[_CONFIG].split(",") if path], {}, os.environ).settings
+    set_up_log(settings, int(spec.settings[_LOG_LEVEL]))
+    structlog.contextvars.bind_contextvars(run=spec.run_id, name=spec.name)
+    if spec.kind is SubjectKind.TASK:
+        task = next((task for task in tasks_of(settings) if task.name == spec.name), None)
+        if task is None:
+            raise ItopdError(f"there is no task {spec.name} in this version of itopd")
+        return perform(task, spec, control)
+    return perform_job(settings, spec, control)
+
+
+def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutcome:
+    """Run the service of a job with the job's keys; its output goes to ``output_file``, whole or not at all."""
+    service = SERVICES[spec.service]
+    file = _as_file(spec.parameters)
+    call = resolve_parameters(CallParameters, {}, file, settings.rules, other_known=known_names()).values
+    rules = call.rules(settings)
+    with open_application(settings, rules) as application:
+        parameters = resolve_parameters(
+            service.parameters,
+            {},
+            file,
+            rules,
+            other_known=call_names(),
+            is_class=application.database.model.__contains__,
+        ).values
+        account = application.account(call.auth_user, call.auth_pwd)
+
+        def run(output: BinaryIO) -> RunOutcome:
+            context = application.context(
+                account,
+                output=output,
+                progress=control.progress,
+                run_id=spec.run_id,
+                should_stop=control.should_stop,
+            )
+            result = service.run(context, parameters)
+            return RunOutcome(
+                succeeded=result.exit_code in {EXIT_DONE, EXIT_ISSUES},
+                exit_code=result.exit_code,
+                message=result.summary,
+                counters=result.counters,
+            )
+
+        return _with_output(spec.output_file, run)
+
+
+def _with_output(path: str, run: Callable[[BinaryIO], RunOutcome]) -> RunOutcome:
+    if not path:
+        with Path(os.devnull).open("wb") as nowhere:
+            return run(nowhere)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with published(Path(path)) as file:
+        return run(file)
