@@ -210,8 +210,9 @@ def _template(path: Path, file: ParameterFile) -> str:
     """Check that an ``output_file`` holds only the placeholders that exist."""
     template = file.values.get("output_file", "")
     try:
+        # A conversion or a width (``{name:>9}``) makes an unknown placeholder: a name is all there is.
         names = [
-            f"{name}!{conversion}:{form}" if conversion or form else name
+            f"{name}{'!' + conversion if conversion else ''}{':' + form if form else ''}"
             for _, name, form, conversion in Formatter().parse(template)
             if name is not None
         ]

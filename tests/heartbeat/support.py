@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class MemoryRows:
 
     rows: list[TaskRow] = field(default_factory=list)
     changes: list[tuple[str, RowChange]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> list[TaskRow]:
         return list(self.rows)
@@ -38,8 +40,9 @@ class MemoryRows:
         self.rows += rows
 
     def update(self, class_name: str, change: RowChange) -> None:
-        self.changes.append((class_name, change))
-        self.rows = [replace(row, **change) if row.class_name == class_name else row for row in self.rows]
+        with self.lock:
+            self.changes.append((class_name, change))
+            self.rows = [replace(row, **change) if row.class_name == class_name else row for row in self.rows]
 
     def one(self, class_name: str) -> TaskRow:
         return next(row for row in self.rows if row.class_name == class_name)

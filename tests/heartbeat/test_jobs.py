@@ -57,7 +57,7 @@ def test_a_job_is_its_parameters_file(tmp_path: Path) -> None:
         (GOOD + "email_to = a@example.com\n", r"persons.params:5: sending .* later release; use output_file"),
         (GOOD + "max_seconds = -1\n", r"persons.params:5: max_seconds = -1 is no number"),
         (GOOD + "output_file = {day}.csv\n", r"persons.params:5: unknown placeholder {day}; known are {date}, {time}"),
-        (GOOD + "output_file = {date:>99}.csv\n", r"persons.params:5: unknown placeholder {date!?:>99}"),
+        (GOOD + "output_file = {date:>99}.csv\n", r"persons.params:5: unknown placeholder {date:>99}"),
         (GOOD + "output_file = {date.csv\n", r"persons.params:5: {date.csv: .*brace"),
         (GOOD + "clas = Person\n", r"persons.params:5: unknown parameter 'clas'"),
     ],
