@@ -56,7 +56,7 @@ def compose(message: Message, now: datetime, pictures: Mapping[int, Picture] | N
     cc, invalid_cc = _mailboxes(message.cc or "")
     bcc, invalid_bcc = _mailboxes(message.bcc or "")
     invalid = (*invalid_to, *invalid_cc, *invalid_bcc)
-    recipients = tuple({address.address.lower(): address.address for address in (*to, *cc, *bcc)}.values())
+    recipients = _each_once(*to, *cc, *bcc)
     if message.only_to:
         wanted = {address.lower() for address in message.only_to}
         recipients, invalid = tuple(one for one in recipients if one.lower() in wanted), ()
@@ -105,6 +105,13 @@ def _mailboxes(text: str) -> tuple[list[Address], list[str]]:
         else:
             valid.append(address)
     return valid, invalid
+
+
+def _each_once(*mailboxes: Address) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    for one in mailboxes:
+        first.setdefault(one.address.lower(), one.address)
+    return tuple(first.values())
 
 
 def _senders(message: Message, to: list[Address]) -> list[Address]:

@@ -17,6 +17,8 @@ FOLD = "\r\n "
 _WIDTH = 76
 _WORD = 75
 """Longest encoded word (RFC 2047)."""
+_FIRST_WORD = 60
+"""Longest encoded word after a header's name, in a list of mailboxes."""
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PRINTABLE = re.compile(r"[ -~]*")
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -126,7 +128,7 @@ def _mailbox(address: Address) -> str:
     if not label:
         return address.address
     if not _PRINTABLE.fullmatch(label) or "=?" in label or len(label) > 50:
-        return f"{encoded_words(label, 40)}{FOLD}<{address.address}>"
+        return f"{encoded_words(label, _FIRST_WORD)}{FOLD}<{address.address}>"
     if not _PLAIN_PHRASE.fullmatch(label):
         label = f'"{_quoted(label)}"'
     return f"{label} <{address.address}>"

@@ -157,6 +157,8 @@ class SmtpTransport:
         )
         try:
             await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                await _greet(client)
             if server.password:
                 await client.login(server.username, server.password)
         except BaseException:
@@ -194,6 +196,15 @@ class SmtpTransport:
             f"The mail server {self._server} cannot be used: {reason}. Check the settings email_transport_smtp.*.",
             Blame.SERVER,
         )
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        if not client.is_connected:
+            raise
+        await client.helo()
 
 
 def _path(verb: str, address: str) -> bytes:

@@ -23,6 +23,7 @@ Script = Callable[[str, str], str | None]
 
 _USUAL = {
     "banner": "220 ready",
+    "HELO": "250 test",
     "EHLO": "250-test\r\n250-AUTH PLAIN\r\n250 8BITMIME",
     "MAIL": "250 sender ok",
     "RCPT": "250 recipient ok",
@@ -102,12 +103,15 @@ class SmtpServer:
     async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
         if not await self._say(writer, self._answer("banner")):
             return
-        sender, recipients = "", list[str]()
+        sender, recipients, greeted = "", list[str](), False
         while line := await reader.readline():
             command = line.decode("ascii").rstrip("\r\n")
             self.commands.append(command)
             verb, _, argument = command.partition(" ")
             answer = self._answer(verb.upper(), argument)
+            greeted = greeted or (verb.upper() in ("EHLO", "HELO") and answer.startswith("250"))
+            if not greeted and answer.startswith("250"):
+                answer = "503 who are you?"
             if not await self._say(writer, answer):
                 return
             match verb.upper():
@@ -117,6 +121,7 @@ class SmtpServer:
                     recipients.append(_address(argument))
                 case "STARTTLS" if answer.startswith("220") and self.tls is not None:
                     await writer.start_tls(self.tls)
+                    greeted = False
                 case "DATA" if answer.startswith("354"):
                     content = await reader.readuntil(b"\r\n.\r\n")
                     verdict = self._answer("dot", sender)
