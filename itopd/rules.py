@@ -41,6 +41,8 @@ class Rules:
     """Rows that failed at the date step come first in the report (``import.md`` §9.2)."""
     default_retries: int
     """Attempts after the first for a mail when ``async_task_retries`` is not set (``email.md`` §10)."""
+    credentials_mandatory: bool
+    """A call on the command line names an account; else ``run_as`` acts (``params.md`` §3)."""
     own_formats: bool
     """Export formats that iTop does not know (``export.md`` §6)."""
     strict_rights: bool
@@ -62,6 +64,7 @@ ITOPD = Rules(
     id_columns=True,
     failed_rows_first=False,
     default_retries=5,
+    credentials_mandatory=False,
     own_formats=True,
     strict_rights=True,
 )
@@ -81,6 +84,7 @@ ITOP = Rules(
     id_columns=False,
     failed_rows_first=True,
     default_retries=0,
+    credentials_mandatory=True,
     own_formats=False,
     strict_rights=False,
 )

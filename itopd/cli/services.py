@@ -58,9 +58,9 @@ export_command = ServiceCommand(SERVICES["export"])
 
 def run_service(service: Service, config: str | None, words: Sequence[str]) -> int:
     """Run one service from the command line and return its exit code."""
-    call = _read_call(service, config, words)
+    call = read_call(service, config, words)
     try:
-        return _run(service, call, words)
+        return perform(service, call, words)
     except ItopdError as error:
         if not call.rules.zero_exit_on_error:
             raise
@@ -78,7 +78,7 @@ class Call:
     rules: Rules
 
 
-def _read_call(service: Service, config: str | None, words: Sequence[str]) -> Call:
+def read_call(service: Service, config: str | None, words: Sequence[str]) -> Call:
     """Read the settings, the parameters files (which may hold settings, too) and whose rules hold."""
     given, _ = parse_arguments(words)
     base = settings_of(config).settings
@@ -94,8 +94,11 @@ def _read_call(service: Service, config: str | None, words: Sequence[str]) -> Ca
     return Call(settings, parameters, files, parameters.rules(settings))
 
 
-def _run(service: Service, call: Call, words: Sequence[str]) -> int:
+def perform(service: Service, call: Call, words: Sequence[str]) -> int:
+    """Check the service's own parameters, run it, and return its exit code; raises whatever refuses the call."""
     rules = call.rules
+    if rules.credentials_mandatory and not call.parameters.auth_user:
+        raise SettingsError("Missing parameter '--auth_user': with compat = itop a call names who acts")
     with open_application(call.settings, rules) as application, terminal_progress(service.name) as progress:
         resolved = resolve_parameters(
             service.parameters,
