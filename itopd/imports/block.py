@@ -19,7 +19,7 @@ from itopd.dictionary import Dictionary
 from itopd.imports.definition import Definition, KeyDefinition
 from itopd.imports.match import Ref, Stale, default_values
 from itopd.imports.problems import CellIssue, Problem, RowIssue, search_sentence
-from itopd.imports.rows import Draft, KeyState, intent_of, judge, note_effects, reconciliation_values, resolve_key
+from itopd.imports.rows import Draft, KeyState, intent_of, judge, note_effects, resolve_key, search_values
 from itopd.imports.suggest import some_objects
 from itopd.objects import Record, fetch, final_classes
 from itopd.writing import Change, Outcome, Writer
@@ -100,7 +100,7 @@ class Blocks:
             for key in definition.keys:
                 if key.reconciling:
                     resolve_key(key, draft)
-            row = reconciliation_values(definition, draft)
+            row = search_values(definition, draft)
             if row is not None:
                 wanted.append(row)
             draft.reset()

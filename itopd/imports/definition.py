@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from itopd.attributes import Refused
@@ -11,7 +12,7 @@ from itopd.datamodel.model import Attribute, Class, Flag
 from itopd.dictionary import Dictionary
 from itopd.imports.cells import Cell, DateRules, cell_of
 from itopd.imports.header import ID, Column, Header, KeyColumns, ReconciliationKey
-from itopd.imports.match import Lookup
+from itopd.imports.match import REMEMBERED, Lookup
 from itopd.objects.rows import is_stored
 from itopd.rules import Rules
 
@@ -52,11 +53,24 @@ class KeyDefinition:
     lookup: Lookup
     reconciling: bool
     """Whether objects are looked up by it."""
+    read: dict[tuple[str | None, ...], tuple[Any, ...] | None] = field(default_factory=dict)
+    """Texts of cells -> what they mean, of late."""
 
     @property
     def code(self) -> str:
         """Return the key's code."""
         return self.columns.attribute.code
+
+    def values(self, cells: Sequence[str | None]) -> tuple[Any, ...] | None:
+        """Return what the target is looked up by in a row; ``None`` when all its cells are empty."""
+        texts = tuple([cells[criterion.column.position] for criterion in self.criteria])
+        if texts in self.read:
+            return self.read[texts]
+        if len(self.read) > REMEMBERED:
+            self.read.clear()
+        values = tuple([c.value(text) for c, text in zip(self.criteria, texts, strict=True)]) if any(texts) else None
+        self.read[texts] = values
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,17 @@ class ValueDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchPart:
+    """One of the attributes by which the object of a row is found."""
+
+    key: ReconciliationKey
+    position: int | None
+    """Of its column; ``None`` for an external key."""
+    cell: Cell | None
+    """How its text is read; ``None`` for an id, a friendly name or a final class."""
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """All that does not change from row to row."""
 
@@ -80,7 +105,7 @@ class Definition:
     keys: tuple[KeyDefinition, ...]
     values: tuple[ValueDefinition, ...]
     """Without external keys given by id: those are keys."""
-    reconciliation: tuple[ReconciliationKey, ...]
+    search: tuple[SearchPart, ...]
     lookup: Lookup
     """Finds the object of a row."""
     missing_keys: tuple[Attribute, ...]
@@ -161,7 +186,14 @@ def define(
         rules=rules,
         keys=tuple(keys),
         values=values,
-        reconciliation=reconciliation,
+        search=tuple(
+            SearchPart(
+                key,
+                None if key.column is None else key.column.position,
+                next((value.cell for value in values if value.column.code == key.code and value.written), None),
+            )
+            for key in reconciliation
+        ),
         lookup=lookup,
         missing_keys=tuple(missing),
         read_only=read_only,

@@ -31,6 +31,9 @@ REMEMBERED: Final = 20_000
 Key = tuple[Hashable, ...]
 
 
+NOTHING: Final[frozenset[int]] = frozenset()
+
+
 class Stale(Exception):
     """The answer depends on what is not written yet and cannot be told in memory: write first, then look up again."""
 
@@ -40,7 +43,7 @@ class Match:
     """The objects found."""
 
     refs: tuple[Ref, ...]
-    assumes: frozenset[int] = frozenset()
+    assumes: frozenset[int] = NOTHING
     """Rows of the block that the answer rests on."""
 
 
@@ -55,11 +58,16 @@ class Lookup:
         self.related = imported.name in cls.subclasses or cls.name in imported.subclasses
         """Whether the rows of the file write objects that this look-up may find."""
         self._imported = imported
+        self._narrower = imported.name not in cls.subclasses
+        """Whether it looks for objects of a subclass of the imported class, of which nothing can be told here."""
         self._name_codes = _plain_name_codes(imported) if "friendlyname" in codes else ()
         self.sensitive = self._sensitive()
         """Attributes of the imported class whose change may change answers."""
         self._opaque = "friendlyname" in self.codes and not self._name_codes
+        varied = len(imported.subclasses) > 1 and not {"friendlyname", "finalclass"}.isdisjoint(codes)
+        self._opaque_updates = self._opaque or self._narrower or varied or "id" in codes
         self._found: dict[Key, tuple[int, ...]] = {}
+        self._known: dict[tuple[Any, ...], Key] = {}
         self._made: dict[Key, list[tuple[int, Ref]]] = defaultdict(list)
         self._moves: dict[Ref, list[tuple[int, Key]]] = defaultdict(list)
         self._disturbed = False
@@ -73,39 +81,41 @@ class Lookup:
             self._found = {}
         else:
             self._found = {key: ids for key, ids in self._found.items() if len(ids) == 1}
+        if len(self._known) > REMEMBERED:
+            self._known = {}
 
-    def prefetch(self, connection: sa.Connection, rows: Iterable[Sequence[Any]]) -> None:
+    def prefetch(self, connection: sa.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """Look up values with one query per thousand of them, those known already left out."""
-        wanted: dict[Key, Sequence[Any]] = {}
+        wanted: dict[Key, tuple[Any, ...]] = {}
         for row in rows:
-            if not any(isinstance(value, Pending) for value in row):
-                key = self._key(row)
-                if key not in self._found:
-                    wanted.setdefault(key, row)
+            key = self._key(row)
+            if key not in self._found:
+                wanted.setdefault(key, row)
         if wanted:
             answers = find(self._database, connection, self.cls.name, self.codes, list(wanted.values()))
             self._found.update(zip(wanted, answers, strict=True))
 
-    def ids(self, values: Sequence[Any]) -> tuple[int, ...]:
+    def ids(self, values: tuple[Any, ...]) -> tuple[int, ...]:
         """Return what the database holds for values that were prefetched."""
         return self._found[self._key(values)]
 
-    def match(self, values: Sequence[Any]) -> Match:
+    def match(self, values: tuple[Any, ...]) -> Match:
         """Return the objects with these values as the rows before leave them.
 
         Raises :class:`Stale` when that cannot be told in memory.
         """
-        key = self._key(values)
         if self._disturbed:
             raise Stale
-        pending = any(isinstance(value, Pending) for value in values)
-        if not pending and key not in self._found:
-            raise Stale
-        found: tuple[int, ...] = () if pending else self._found[key]
-        if None in key:
-            return Match(())
+        key = self._key(values)
+        found = self._found.get(key)
+        if found is None:
+            if not any(isinstance(value, Pending) for value in values):
+                raise Stale
+            found = ()  # nothing in the database can hold a key to what is not there yet
         if not self._made and not self._moves:
             return Match(found)
+        if None in key:
+            return Match(())
         assumes: set[int] = set()
         refs: dict[Ref, None] = {}
         for id_ in found:
@@ -121,8 +131,8 @@ class Lookup:
         """Note that ``row`` will make an object with these values (defaults included)."""
         if self._opaque:
             self._disturbed = True
-        elif "id" not in self.codes:
-            key = self._key([self._value(code, values) for code in self.codes])
+        elif "id" not in self.codes and not self._narrower:
+            key = self._key(tuple([self._value(code, values) for code in self.codes]))
             if None not in key:
                 self._made[key].append((row, ref))
 
@@ -130,10 +140,10 @@ class Lookup:
         """Note that ``row`` sets the attributes ``given`` of an object, whose values are then ``values``."""
         if self.sensitive.isdisjoint(given):
             return
-        if self._opaque or "id" in self.codes:
+        if self._opaque_updates:
             self._disturbed = True
             return
-        key = self._key([self._value(code, values) for code in self.codes])
+        key = self._key(tuple([self._value(code, values) for code in self.codes]))
         self._moves[ref].append((row, key))
         if None not in key:
             self._made[key].append((row, ref))
@@ -147,10 +157,16 @@ class Lookup:
         assumes.add(row)
         return now == key
 
-    def _key(self, values: Sequence[Any]) -> Key:
-        return tuple(
-            value if isinstance(value, Pending) else key(value) for key, value in zip(self._keys, values, strict=True)
-        )
+    def _key(self, values: tuple[Any, ...]) -> Key:
+        known = self._known.get(values)
+        if known is None:
+            known = self._known[values] = tuple(
+                [
+                    value if isinstance(value, Pending) else key(value)
+                    for key, value in zip(self._keys, values, strict=True)
+                ]
+            )
+        return known
 
     def _value(self, code: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the attribute's type
         if code == "friendlyname":

@@ -38,6 +38,16 @@ class KeyState(Enum):
     NO_MATCH = auto()
 
 
+class Missing(Enum):
+    """Stands in for what a row does not tell by itself."""
+
+    KEY = auto()
+    EMPTY = auto()
+
+
+KEY, EMPTY = Missing.KEY, Missing.EMPTY
+
+
 @dataclass(slots=True)
 class KeyResult:
     """The target of one external key of a row."""
@@ -67,6 +77,8 @@ class Draft:
     """As many cells as the header, dates in stored form."""
     criteria: dict[str, tuple[Any, ...] | None] = field(default_factory=dict)
     """Key -> what its target is looked up by; ``None`` when all its cells are empty."""
+    search: list[Any] = field(default_factory=list)
+    """What the object is looked up by, :data:`KEY` standing for external keys and :data:`EMPTY` for what is missing."""
     keys: dict[str, KeyResult] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     """Plain attributes that could be converted."""
@@ -114,10 +126,8 @@ def read_draft(definition: Definition, number: int, row: Row) -> Draft:
         _read_dates(definition, draft)
     if draft.issue is None:
         for key in definition.keys:
-            texts = [cells[c.column.position] for c in key.criteria]
-            draft.criteria[key.code] = (
-                tuple(c.value(text) for c, text in zip(key.criteria, texts, strict=True)) if any(texts) else None
-            )
+            draft.criteria[key.code] = key.values(cells)
+        _read_search(definition, draft)
     return draft
 
 
@@ -165,47 +175,41 @@ def resolve_key(key: KeyDefinition, draft: Draft) -> frozenset[int]:
     return match.assumes
 
 
-def reconciliation_values(definition: Definition, draft: Draft) -> tuple[Any, ...] | None:
-    """Return what the object of the row is looked up by; ``None`` when something is missing.
+def _read_search(definition: Definition, draft: Draft) -> None:
+    """Read what the object is looked up by, as far as the row alone tells it."""
+    for part in definition.search:
+        text = None if part.position is None else draft.cells[part.position]
+        value: Any
+        if part.position is None:
+            value = KEY
+        elif part.cell is None:
+            value = (id_of(text) or EMPTY) if part.key.code == ID else text or ""
+        elif not text:
+            value = EMPTY if part.cell.kind.null is None else part.cell.kind.null
+        else:
+            try:
+                value = part.cell.convert(text)
+            except Refused:
+                value = None  # equals nothing; the cell will tell why
+        draft.search.append(value)
 
-    Keys must be resolved. A text that means no value equals nothing: then nothing is found, and the cell tells why.
-    """
-    values: list[Any] = []
-    for key in definition.reconciliation:
-        if key.column is None:
-            result = draft.keys[key.code]
+
+def search_values(definition: Definition, draft: Draft) -> tuple[Any, ...] | None:
+    """Return what the object is looked up by, its keys being resolved; ``None`` when something is missing."""
+    values = draft.search
+    if EMPTY in values:
+        return None
+    if KEY not in values:
+        return tuple(values)
+    found: list[Any] = []
+    for part, value in zip(definition.search, values, strict=True):
+        if value is KEY:
+            result = draft.keys[part.key.code]
             if not result.found:
                 return None
-            values.append(result.ref)
-            continue
-        text = draft.cells[key.column.position]
-        if key.code == ID:
-            id_ = id_of(text)
-            if id_ is None:
-                return None
-            values.append(id_)
-        elif key.code in {"friendlyname", "finalclass"}:
-            values.append(text or "")
-        else:
-            value = _plain_value(definition, key.code, text)
-            if value is _NULL:
-                return None
-            values.append(value)
-    return tuple(values)
-
-
-_NULL = object()
-
-
-def _plain_value(definition: Definition, code: str, text: str | None) -> Any:  # noqa: ANN401
-    cell = next(value.cell for value in definition.values if value.column.code == code)
-    if not text:
-        empty = cell.kind.null
-        return _NULL if empty is None else empty
-    try:
-        return cell.convert(text)
-    except Refused:
-        return None
+            value = result.ref  # noqa: PLW2901
+        found.append(value)
+    return tuple(found)
 
 
 def judge(definition: Definition, draft: Draft, current: Mapping[int, Record], defaults: dict[str, Any]) -> None:
@@ -219,7 +223,7 @@ def judge(definition: Definition, draft: Draft, current: Mapping[int, Record], d
     for key in definition.keys:
         if key.reconciling:
             assumes |= resolve_key(key, draft)
-    values = reconciliation_values(definition, draft)
+    values = search_values(definition, draft)
     if values is None:
         draft.assumes = frozenset(assumes)
         _cannot_look_up(definition, draft)
@@ -234,7 +238,7 @@ def judge(definition: Definition, draft: Draft, current: Mapping[int, Record], d
     if match.refs:
         draft.target = match.refs[0]
         draft.current = current.get(draft.target) if isinstance(draft.target, int) else None
-    elif definition.header.id_column is not None and definition.reconciliation[0].code == ID:
+    elif definition.header.id_column is not None and definition.search[0].key.code == ID:
         draft.fail(RowIssue.RECONCILIATION, f"there is no {definition.cls.name} with id {values[0]}")
         draft.problems.append(
             Problem(RowIssue.RECONCILIATION, draft.issue_text, definition.header.id_column.written, ID)
@@ -248,9 +252,7 @@ def judge(definition: Definition, draft: Draft, current: Mapping[int, Record], d
 
 
 def _cannot_look_up(definition: Definition, draft: Draft) -> None:
-    missing = [
-        key for key in definition.reconciliation if key.column is not None and not draft.cells[key.column.position]
-    ]
+    missing = [part.key for part in definition.search if part.position is not None and not draft.cells[part.position]]
     text = "the object cannot be looked up"
     if missing:
         text += f": {', '.join(key.code for key in missing)} must not be empty"
