@@ -73,7 +73,7 @@ def final_classes(database: Database, connection: sa.Connection, cls: str, ids: 
     plan = reading(database, database.model.get_class(cls), ())
     found: dict[int, str] = {}
     for chunk in chunks(dict.fromkeys(ids), CHUNK):
-        for row in connection.execute(plan.select.where(plan.key.in_(chunk))):
+        for row in connection.execute(plan.select.where(plan.key.in_(chunk))).all():
             found[row[0]] = row[1] if plan.final_class else cls
     return found
 
@@ -114,7 +114,7 @@ def _read(
     plan = reading(database, cls, dict.fromkeys([*stored, *keys]))
     records: dict[int, Record] = {}
     select = plan.select.where(plan.key.in_(ids))
-    for row in connection.execute(select.with_for_update() if for_update else select):
+    for row in connection.execute(select.with_for_update() if for_update else select).all():
         values = plan.decode(row)
         record = Record(row[0], row[1] if plan.final_class else cls.name, values)
         if ID in codes:

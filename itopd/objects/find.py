@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
-from itopd.attributes import TEXT_KINDS, bind
-from itopd.database import Database, collation_key
+from itopd.attributes import TEXT_KINDS, TypeOf, bind
+from itopd.database import Database, IndexKind, collation_key
 from itopd.datamodel.model import Class
 from itopd.errors import ModelError
 from itopd.objects.fetch import CHUNK, friendly_names
 from itopd.objects.rows import FINAL_CLASS, ID, chunks, is_stored, reading
 
 Key = Callable[[Any], Hashable]
+
+_SHORT = 20
+"""Values of an attribute that are always worth sending along."""
+
+_AS_IT_IS = sa.types.NullType()
+"""Values are bound in stored form, so nothing is converted."""
+
+_FRIENDLY_NAME = "friendlyname"
+_TEXTS = frozenset({FINAL_CLASS, _FRIENDLY_NAME})
+"""Attributes that no column of their own holds."""
 
 
 def find(
@@ -38,32 +51,44 @@ def find(
     return answers
 
 
+@lru_cache(maxsize=1 << 16)
+def _text_key(stored: object) -> bytes | None:
+    """Return the key of a stored text; look-ups, checks and indexes ask for the same ones over and over."""
+    return None if stored is None else collation_key(str(stored))
+
+
 def equality(cls: Class, code: str) -> Key:
     """Return the function that maps values of an attribute to keys, equal where iTop finds the values equal."""
     if code == ID:
-        return lambda value: value
-    if code in {FINAL_CLASS, "friendlyname"}:
-        return collation_key
+        return _itself
+    if code in _TEXTS:
+        return _text_key
     kind = bind(cls.attribute(code))
-    column, encode = kind.columns[0], kind.encode
-    if column.kind in TEXT_KINDS:
-        return lambda value: None if value is None else _text_key(encode(value)[0])
-    return lambda value: None if value is None else encode(value)[0]
+    encode = kind.encode
+    plain = type(kind).encode is TypeOf.encode
+    if kind.columns[0].kind in TEXT_KINDS:
+        return _text_key if plain else lambda value: None if value is None else _text_key(encode(value)[0])
+    return _itself if plain else lambda value: None if value is None else encode(value)[0]
 
 
-def _text_key(stored: object) -> bytes | None:
-    return None if stored is None else collation_key(str(stored))
+def _itself(value: Any) -> Hashable:  # noqa: ANN401 - values of any type
+    return value  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One attribute searched by: how to narrow the select, and where its value lies in a selected row."""
+    """One attribute searched by."""
 
     code: str
     key: Key
+    stored: Callable[[Any], Any]
+    """What is stored for a value."""
     column: sa.ColumnElement[Any] | None
     """What to compare in SQL; ``None`` when only Python can."""
+    position: int
+    """Index of the stored value in a selected row; -1 when it is not there."""
     text: bool
+    indexed: bool
 
 
 class _Search:
@@ -74,58 +99,87 @@ class _Search:
         self._cls = database.model.get_class(cls)
         self._codes = codes
         for code in codes:
-            if code not in {ID, "friendlyname"} and not (code == FINAL_CLASS or is_stored(self._cls, code)):
+            if code not in {ID, *_TEXTS} and not is_stored(self._cls, code):
                 raise ModelError(f"objects of class {cls} cannot be found by {code}: it is not stored with them")
-        stored = [code for code in codes if code in self._cls.attributes and is_stored(self._cls, code)]
+        stored = [code for code in codes if code not in {ID, *_TEXTS}]
         self._reading = reading(database, self._cls, stored)
-        selected = self._reading.select.selected_columns.values()
-        starts = {part.code: part.start for part in self._reading.slices}
-        self._parts: list[_Part] = []
-        for code in codes:
-            column: sa.ColumnElement[Any] | None = None
-            text = True
-            if code in starts:
-                column = selected[starts[code]]
-                text = bind(self._cls.attributes[code]).columns[0].kind in TEXT_KINDS
-            elif code == ID:
-                column, text = self._reading.key, False
-            elif code == FINAL_CLASS and self._reading.final_class:
-                column = selected[1]
-            self._parts.append(_Part(code, equality(self._cls, code), column, text))
+        self._parts = [self._part(code) for code in codes]
+
+    def _part(self, code: str) -> _Part:
+        key = equality(self._cls, code)
+        if code == ID:
+            return _Part(code, key, _itself, self._reading.key, 0, text=False, indexed=True)
+        if code in _TEXTS:
+            known = code == FINAL_CLASS and self._reading.final_class
+            column = self._reading.select.selected_columns.values()[1] if known else None
+            return _Part(code, key, _itself, column, 1 if known else -1, text=True, indexed=known)
+        kind = bind(self._cls.attributes[code])
+        position = next(part.start for part in self._reading.slices if part.code == code)
+        column = self._reading.select.selected_columns.values()[position]
+        indexes = self._database.definition(kind.attribute.origin).indexes
+        return _Part(
+            code,
+            key,
+            lambda value: kind.encode(value)[0],
+            column,
+            position,
+            text=kind.columns[0].kind in TEXT_KINDS,
+            indexed=any(
+                index.columns == (kind.columns[0].name,) and index.kind is not IndexKind.FULL_TEXT for index in indexes
+            ),
+        )
 
     def run(self, connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
         """Return the matches of at most one chunk of rows."""
-        keys = [tuple(part.key(value) for part, value in zip(self._parts, row, strict=True)) for row in rows]
-        asked = [row for row, key in zip(rows, keys, strict=True) if None not in key]
+        columns = [
+            list(map(part.key, values)) for part, values in zip(self._parts, zip(*rows, strict=True), strict=True)
+        ]
+        keys = list(zip(*columns, strict=True))
+        asked = [(row, key) for row, key in zip(rows, keys, strict=True) if None not in key]
         if not asked:
             return [()] * len(rows)
         select = self._reading.select
-        for position, part in enumerate(self._parts):
-            if part.column is not None:
-                select = select.where(self._among(part, {row[position] for row in asked}))
-        matches: dict[tuple[Hashable, ...], list[int]] = defaultdict(list)
+        for condition in self._conditions(asked):
+            select = select.where(condition)
         found = connection.execute(select).all()
-        names = self._names(connection, [row[0] for row in found])
-        for row in found:
-            values = self._reading.decode(row)
-            values[ID] = row[0]
-            values[FINAL_CLASS] = row[1] if self._reading.final_class else self._cls.name
-            values["friendlyname"] = names.get(row[0])
-            matches[tuple(part.key(values[part.code]) for part in self._parts)].append(row[0])
-        return [tuple(sorted(matches.get(key, ()))) if None not in key else () for key in keys]
+        matches: dict[Hashable, list[int]] = defaultdict(list)
+        for row, key in zip(found, self._found_keys(connection, found), strict=True):
+            matches[key].append(row[0])
+        return [tuple(sorted(matches[key])) if key in matches else () for key in keys]
 
-    def _among(self, part: _Part, values: set[Any]) -> sa.ColumnElement[bool]:
-        assert part.column is not None  # noqa: S101 - for the type checker; asked only of such parts
-        if not part.text:
-            return part.column.in_(sorted(part.key(value) for value in values))
-        texts = values
-        if part.code in self._cls.attributes and part.code != FINAL_CLASS:
-            encode = bind(self._cls.attributes[part.code]).encode
-            texts = {encode(value)[0] for value in values}
-        database = self._database
-        return database.key(part.column).in_(sorted({database.key_value(text) for text in texts}))
+    def _conditions(
+        self, asked: Sequence[tuple[Sequence[Any], tuple[Hashable, ...]]]
+    ) -> Iterator[sa.ColumnElement[bool]]:
+        """Yield what narrows the select; what it lets through in vain is sorted out by key.
 
-    def _names(self, connection: sa.Connection, ids: list[int]) -> dict[int, str]:
-        if "friendlyname" not in self._codes:
-            return {}
-        return friendly_names(self._database, connection, self._cls.name, ids)
+        Which index serves best is known here, not to SQLite without statistics: the one on the attribute with the
+        most different values. A unary plus keeps SQLite off the others. Further long lists only pay when the best
+        attribute has few values.
+        """
+        distinct = [{key[at]: row[at] for row, key in asked} for at in range(len(self._parts))]
+        usable = [at for at, part in enumerate(self._parts) if part.column is not None and part.indexed]
+        best = max(usable, key=lambda at: len(distinct[at]), default=None)
+        selective = best is not None and 2 * len(distinct[best]) > len(asked)
+        own_keys = self._database.dialect == "sqlite"
+        for at, (part, values) in enumerate(zip(self._parts, distinct, strict=True)):
+            if part.column is None or (selective and at != best and len(values) > _SHORT):
+                continue
+            column = self._database.key(part.column) if part.text else part.column
+            among: list[Any] = list(values) if own_keys or not part.text else list(map(part.stored, values.values()))
+            if own_keys and best is not None and at != best:
+                column = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+            yield column.in_(sa.bindparam(part.code, among, expanding=True, unique=True, type_=_AS_IT_IS))
+
+    def _found_keys(self, connection: sa.Connection, found: Sequence[sa.Row[Any]]) -> Iterator[tuple[Hashable, ...]]:
+        """Yield the keys of the selected rows."""
+        columns: list[Iterable[Hashable]] = []
+        for part in self._parts:
+            if part.position >= 0:
+                values = [row[part.position] for row in found]
+                columns.append(map(_text_key, values) if part.text else values)
+            elif part.code == FINAL_CLASS:
+                columns.append([_text_key(self._cls.name)] * len(found))
+            else:
+                names = friendly_names(self._database, connection, self._cls.name, [row[0] for row in found])
+                columns.append([_text_key(names.get(row[0])) for row in found])
+        yield from zip(*columns, strict=True)

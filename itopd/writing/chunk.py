@@ -8,13 +8,14 @@ something else all the same (a behaviour changed a value) asks the database for 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from itopd.database import Database
+from itopd.datamodel.model import Class
 from itopd.errors import ItopdError
 from itopd.writing.checks import examine, value_issues
 from itopd.writing.draft import Draft
@@ -39,6 +40,10 @@ class Participants:
     guards: Sequence[Guard]
     behaviours: Sequence[Behaviour]
     reactions: Sequence[Reaction]
+
+    def has_behaviour(self, cls: Class) -> bool:
+        """Return whether some behaviour is about the objects of a class."""
+        return any(not behaviour.classes.isdisjoint(cls.lineage) for behaviour in self.behaviours)
 
 
 @dataclass(slots=True)
@@ -88,9 +93,10 @@ class Chunk:
         self._history = history
         self._now = now
         self._tags = tags
-        self.working = Working(self._database, connection, self._layout)
+        self.working = Working(self._database, connection, self._layout, participants.has_behaviour)
         self.written: list[Written] = []
         self._rules: dict[tuple[str, str], Uniqueness] = {}
+        self._rules_of: dict[str, list[Uniqueness]] = {}
         self._vetoes: list[Veto] = []
         self._hooks: list[tuple[Behaviour, Hooks]] = []
         self._hooks_of: dict[str, tuple[Hooks, ...]] = {}
@@ -232,13 +238,14 @@ class Chunk:
             self._hooks_of[name] = hooks
         return hooks
 
-    def _rules_for(self, layout: Layout) -> Iterator[Uniqueness]:
-        for rule in layout.rules:
-            name = (rule.rule.root_class, rule.rule.id)
-            uniqueness = self._rules.get(name)
-            if uniqueness is None:
-                uniqueness = self._rules[name] = Uniqueness(self._database, rule)
-            yield uniqueness
+    def _rules_for(self, layout: Layout) -> list[Uniqueness]:
+        of_class = self._rules_of.get(layout.cls.name)
+        if of_class is None:
+            of_class = self._rules_of[layout.cls.name] = []
+            for rule in layout.rules:
+                name = (rule.rule.root_class, rule.rule.id)
+                of_class.append(self._rules.setdefault(name, Uniqueness(self._database, rule)))
+        return of_class
 
     def _look_up_rules(self, slots: Iterable[_Slot]) -> None:
         """Learn who holds what must be unique; one statement per rule."""
@@ -345,7 +352,7 @@ class Chunk:
             self._record_links(draft)
         if draft.item is None:
             values = {**draft.base, **draft.changes}
-            self.working.put(Item(layout, draft.id, values, new=True))
+            self.working.put(Item(layout, draft.id, values, new=True, dirty=set(draft.changes)))
             self._history.created(layout, draft.id)
             if self._participants.reactions:
                 self.written.append(Written(cls.name, draft.id, created=True, old={}, values=values.copy()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from itopd.datamodel.model import Class
@@ -15,7 +15,7 @@ from itopd.writing.working import Item
 class Draft:
     """See :class:`itopd.writing.protocols.Draft`. Between :meth:`begin` and the verdict it changes, never after."""
 
-    __slots__ = ("base", "changes", "given", "hooked", "id", "item", "layout", "now", "problems")
+    __slots__ = ("base", "changes", "given", "hooked", "id", "item", "layout", "now", "problems", "unique")
 
     def __init__(
         self,
@@ -38,11 +38,14 @@ class Draft:
         self.now = now
         self.changes: dict[str, Any] = {}
         self.hooked: set[str] = set()
+        self.unique: dict[tuple[str, str], tuple[Hashable, ...] | None] = {}
+        """What the object must be alone with under each rule, as far as worked out."""
         self.begin()
 
     def begin(self) -> None:
         """Apply the given values to the object as it is now."""
-        self.hooked = set()
+        self.hooked.clear()
+        self.unique.clear()
         if self.item is None:
             self.changes = dict(self.given)
             return
@@ -90,6 +93,7 @@ class Draft:
                 self._put(meta.code, meta.values.get(self.value(meta.mapped) or "", meta.default))
 
     def _put(self, code: str, value: object) -> None:
+        self.unique.clear()
         if self.item is not None and self.layout.types[code].equal(self.base[code], value):
             self.changes.pop(code, None)
         else:

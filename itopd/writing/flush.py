@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
 
@@ -39,17 +40,14 @@ def _insert(database: Database, connection: sa.Connection, items: list[Item], nu
     layout = items[0].layout
     blank = layout.blank_rows(now)
     rows: list[list[tuple[Stored, ...]]] = [[] for _ in layout.tables]
-    parts = [(code, place.table, place.start, place.end, layout.types[code]) for code, place in layout.places.items()]
-    defaults = layout.defaults(now)
     for item in items:
         own = [row.copy() for row in blank]
         values = item.values
         for row in own:
             row[0] = item.id
-        for code, table, start, end, kind in parts:
-            value = values[code]
-            if value is not defaults[code]:
-                own[table][start:end] = kind.encode(value)
+        for code in item.dirty:
+            place = layout.places[code]
+            own[place.table][place.start : place.end] = layout.types[code].encode(values[code])
         for code in layout.trees:
             place = layout.places[code]
             node = numbers[layout.cls.attributes[code].origin, code].pop(item.id)
@@ -62,28 +60,30 @@ def _insert(database: Database, connection: sa.Connection, items: list[Item], nu
 
 def _update(database: Database, connection: sa.Connection, items: list[Item]) -> None:
     """Write changed attributes, all objects with the same changed columns of a table at once."""
-    groups: dict[tuple[str, tuple[str, ...]], dict[int, tuple[Stored, ...]]] = defaultdict(dict)
+    alike: dict[tuple[str, frozenset[str]], list[Item]] = defaultdict(list)
     for item in items:
-        for (table, codes), columns in _changed_tables(item.layout, item.dirty).items():
-            row: list[Stored] = []
-            for code in codes:
-                row += item.layout.types[code].encode(item.values[code])
-            groups[table, columns][item.id] = tuple(row)
+        alike[item.layout.cls.name, frozenset(item.dirty)].append(item)
+    groups: dict[tuple[str, tuple[str, ...]], dict[int, tuple[Stored, ...]]] = defaultdict(dict)
+    for (_, dirty), same in alike.items():
+        for table, codes, columns in _changed_tables(same[0].layout, dirty):
+            types = [(code, same[0].layout.types[code]) for code in codes]
+            group = groups[table, columns]
+            for item in same:
+                row: list[Stored] = []
+                for code, kind in types:
+                    row += kind.encode(item.values[code])
+                group[item.id] = tuple(row)
     for (table, columns), rows in groups.items():
         update_rows(connection, database.table(table), columns, rows)
 
 
-def _changed_tables(layout: Layout, dirty: set[str]) -> dict[tuple[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return, for each table with changed attributes, these and their columns."""
+def _changed_tables(layout: Layout, dirty: Iterable[str]) -> Iterator[tuple[str, list[str], tuple[str, ...]]]:
+    """Yield the class of each table with changed attributes, these attributes and their columns."""
     by_table: dict[int, list[str]] = defaultdict(list)
     for code in sorted(dirty, key=layout.order.__getitem__):
         by_table[layout.places[code].table].append(code)
-    return {
-        (layout.tables[table].cls, tuple(codes)): tuple(
-            column for code in codes for column in layout.places[code].columns
-        )
-        for table, codes in by_table.items()
-    }
+    for table, codes in by_table.items():
+        yield layout.tables[table].cls, codes, tuple(c for code in codes for c in layout.places[code].columns)
 
 
 def _renumber(database: Database, connection: sa.Connection, numbers: Numbers) -> None:

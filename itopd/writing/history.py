@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -66,14 +65,8 @@ _TABLES: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
 _LOG_COUNT = re.compile(rb"a:([0-9]+):")
 
 
-@dataclass(frozen=True, slots=True)
-class _Operation:
-    kind: str
-    """Class of the operation."""
-    cls: str
-    id: int
-    parts: tuple[tuple[Stored, ...], ...]
-    """What its tables below the first hold, but the id."""
+_Operation = tuple[str, str, int, tuple[tuple[Stored, ...], ...]]
+"""Its class, class and id of its object, and what its tables below the first hold but the id."""
 
 
 class History:
@@ -90,7 +83,7 @@ class History:
         """Record a creation; older operations under the same id will be purged (§8.4)."""
         cls = layout.cls
         self._created[cls.root, cls.name].append(id_)
-        self._operations.append(_Operation(_CREATE, cls.name, id_, ((),)))
+        self._operations.append((_CREATE, cls.name, id_, ((),)))
 
     def changed(self, layout: Layout, id_: int, code: str, old: object, new: object) -> None:
         """Record the change of one attribute, where the model tracks it."""
@@ -99,15 +92,15 @@ class History:
             return
         operation = _SET + kind.history.value
         parts = _RECORD[kind.history](kind, operation, old, new)
-        self._operations.append(_Operation(operation, layout.cls.name, id_, ((code, operation), *parts)))
+        self._operations.append((operation, layout.cls.name, id_, ((code, operation), *parts)))
 
     def linked(self, operation: LinkOperation, host_class: str, item: tuple[str, int], link_id: int) -> None:
         """Record on a host that a link was added, removed or changed."""
         host = operation.host
         kind = _TUNE if operation.event == "tune" else _ADD_REMOVE
         last: Stored = link_id if operation.event == "tune" else operation.event
-        parts = ((host.link_set, kind), (*item, kind), (last,))
-        self._operations.append(_Operation(kind, host_class, operation.host_id, parts))
+        parts: tuple[tuple[Stored, ...], ...] = ((host.link_set, kind), (*item, kind), (last,))
+        self._operations.append((kind, host_class, operation.host_id, parts))
 
     def flush(self, connection: sa.Connection) -> None:
         """Write the change, when this is its first operation, and all operations; purge what new ids inherit."""
@@ -119,14 +112,14 @@ class History:
         own_ids = self._database.allocate_ids(connection, "CMDBChangeOp", len(self._operations))
         heads: list[tuple[Stored, ...]] = []
         rows: dict[tuple[str, tuple[str, ...]], list[tuple[Stored, ...]]] = defaultdict(list)
-        for id_, operation in zip(own_ids, self._operations, strict=True):
-            heads.append((id_, change_id, operation.cls, operation.id, operation.kind))
-            for table, part in zip(_TABLES[operation.kind], operation.parts, strict=True):
+        for id_, (kind, cls, objkey, parts) in zip(own_ids, self._operations, strict=True):
+            heads.append((id_, change_id, cls, objkey, kind))
+            for table, part in zip(_TABLES[kind], parts, strict=True):
                 rows[table].append((id_, *part))
         columns = ("id", "changeid", "objclass", "objkey", "optype")
         insert_rows(connection, self._database.table("CMDBChangeOp"), columns, heads)
-        for (cls, of_table), part_rows in rows.items():
-            insert_rows(connection, self._database.table(cls), ("id", *of_table), part_rows)
+        for (part_class, of_table), part_rows in rows.items():
+            insert_rows(connection, self._database.table(part_class), ("id", *of_table), part_rows)
 
     def _change_id(self, connection: sa.Connection) -> int:
         change = self._change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ _HEAVY = frozenset(
         "AttributeCustomFields",
     }
 )
-"""Types whose values are loaded only when an intent sets them."""
+"""Types whose values are loaded only when somebody names them."""
 
 _ANY = "2000-01-01 00:00:00"
 _OTHER = "2000-01-02 00:00:00"
@@ -75,9 +75,14 @@ class RuleLayout:
     exempt: frozenset[str]
     """Subclasses that disable it."""
 
-    def key(self, values: Callable[[str], Any]) -> tuple[Hashable, ...]:
-        """Return what an object is unique by."""
-        return tuple(key(values(code)) for key, code in zip(self.keys, self.rule.attributes, strict=True))
+    @property
+    def codes(self) -> frozenset[str]:
+        """Return the attributes that it reads."""
+        return frozenset(self.rule.attributes) | (self.condition.codes if self.condition is not None else frozenset())
+
+    def key_of(self, values: Sequence[Any]) -> tuple[Hashable, ...]:
+        """Return what an object is unique by; ``values`` in the order of the rule's attributes."""
+        return tuple([key(value) for key, value in zip(self.keys, values, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,9 @@ class Layout:
     """Stored attributes, in the order of the class."""
     places: Mapping[str, Place]
     light: tuple[str, ...]
-    """Attributes that are always loaded."""
+    """Attributes whose values are small."""
+    needed: tuple[str, ...]
+    """Attributes without which no update can be judged."""
     order: Mapping[str, int]
     """Position of each stored attribute in the class."""
     mandatory: frozenset[str]
@@ -152,24 +159,31 @@ def layout_of(database: Database, name: str) -> Layout:
     keys = {code: model[a.target].root for code in codes if (a := cls.attributes[code]).is_external_key and a.target}
     attributes = {code: cls.attributes[code] for code in codes}
     mandatory = frozenset(code for code, a in attributes.items() if not a.nullable)
+    rules = tuple(_rule(database, rule) for rule in cls.uniqueness_rules if not rule.disabled)
+    metas = tuple(
+        MetaEnum(code, a.mapped_attribute or "", a.mapping, types[code].default(_ANY))
+        for code, a in attributes.items()
+        if a.mapped_attribute in types
+    )
+    hosts = hosts_of(model, cls)
+    needed = {code for rule in rules for code in rule.codes}
+    needed |= {code for meta in metas for code in (meta.code, meta.mapped)}
+    needed |= {code for host in hosts for code in (host.key, host.remote_key) if code}
     return Layout(
         cls=cls,
         tables=tuple(tables),
         types=types,
         places=places,
         light=tuple(code for code, a in attributes.items() if a.type not in _HEAVY),
+        needed=tuple(code for code in codes if code in needed),
         order={code: position for position, code in enumerate(codes)},
         mandatory=mandatory,
         required=tuple(code for code in codes if code in mandatory and types[code].is_null(types[code].default(_ANY))),
         keys=keys,
         trees=tuple(code for code, a in attributes.items() if a.type == "AttributeHierarchicalKey"),
-        metas=tuple(
-            MetaEnum(code, a.mapped_attribute or "", a.mapping, types[code].default(_ANY))
-            for code, a in attributes.items()
-            if a.mapped_attribute in types
-        ),
-        rules=tuple(_rule(database, rule) for rule in cls.uniqueness_rules if not rule.disabled),
-        hosts=hosts_of(model, cls),
+        metas=metas,
+        rules=rules,
+        hosts=hosts,
         _blank=tuple(blank),
         _dynamic=tuple(code for code in codes if types[code].default(_ANY) != types[code].default(_OTHER)),
     )

@@ -32,6 +32,7 @@ class Uniqueness:
         self.layout = layout
         self._database = database
         self._codes = layout.rule.attributes
+        self._name = (layout.rule.root_class, layout.rule.id)
         condition = layout.condition
         self._outside = condition if condition and condition.in_memory and condition.codes <= {*self._codes} else None
         """The rule's condition, when the values that must be unique decide it."""
@@ -42,9 +43,18 @@ class Uniqueness:
 
     def key(self, draft: Draft) -> Key | None:
         """Return what a draft must be alone with; ``None`` when nothing can clash with it under this rule."""
-        key = self.layout.key(draft.value)
-        if None in key or (self._outside is not None and not self._outside.holds(draft.value)):
+        if self._name in draft.unique:
+            return draft.unique[self._name]
+        values = [draft.value(code) for code in self._codes]
+        key = draft.unique[self._name] = self._key_of(values)
+        return key
+
+    def _key_of(self, values: Sequence[Any]) -> Key | None:
+        key = self.layout.key_of(values)
+        if None in key:
             return None
+        if self._outside is not None:
+            return key if self._outside.holds(dict(zip(self._codes, values, strict=True)).__getitem__) else None
         return key
 
     def look_up(self, connection: sa.Connection, objects: Iterable[Sequence[Draft]]) -> None:
@@ -54,13 +64,16 @@ class Uniqueness:
         """
         rows: dict[Key, tuple[Any, ...]] = {}
         for drafts in objects:
-            for row in _possible(drafts, self._codes):
-                values = dict(zip(self._codes, row, strict=True))
-                key = self.layout.key(values.__getitem__)
-                if None in key or key in self._known:
-                    continue
-                if self._outside is None or self._outside.holds(values.__getitem__):
-                    rows[key] = row
+            if len(drafts) == 1:
+                draft = drafts[0]
+                key = self.key(draft)
+                if key is not None and key not in self._known and key not in rows:
+                    rows[key] = tuple([draft.value(code) for code in self._codes])
+                continue
+            for values in _possible(drafts, self._codes):
+                key = self._key_of(values)
+                if key is not None and key not in self._known:
+                    rows[key] = values
         if rows:
             self._learn(connection, rows)
 
@@ -73,13 +86,16 @@ class Uniqueness:
 
     def written(self, draft: Draft, key: Key | None) -> None:
         """Note that the chunk has written an object."""
+        condition = self.layout.condition
         if not draft.new:
-            self._holders[self.layout.key(draft.before)].discard(draft.id)
+            read = {*self._codes, *(condition.codes if condition is not None else ())}
+            if read.isdisjoint(draft.changes):
+                return
+            self._holders[self.layout.key_of([draft.before(code) for code in self._codes])].discard(draft.id)
         self._written.add(draft.id)
-        if key is not None and draft.cls.name not in self.layout.exempt:
-            condition = self.layout.condition
-            if condition is None or not condition.in_memory or condition.holds(draft.value):
-                self._holders[key].add(draft.id)
+        holds = condition is None or not condition.in_memory or condition.holds(draft.value)
+        if key is not None and holds and draft.cls.name not in self.layout.exempt:
+            self._holders[key].add(draft.id)
 
     def _learn(self, connection: sa.Connection, rows: Mapping[Key, tuple[Any, ...]]) -> None:
         rule, database = self.layout.rule, self._database
@@ -104,9 +120,6 @@ class Uniqueness:
 
 def _possible(drafts: Sequence[Draft], codes: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """Yield the values that an object may have when one of its drafts is judged, whichever were refused before."""
-    if len(drafts) == 1:
-        yield tuple([drafts[0].value(code) for code in codes])
-        return
     first = drafts[0]
     choices: list[list[Any]] = []
     for code in codes:

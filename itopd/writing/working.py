@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from itopd.database import Database
+from itopd.datamodel.model import Class
 from itopd.objects import fetch, final_classes, find
 from itopd.objects.find import equality
 from itopd.writing.layout import Layout
@@ -28,7 +29,7 @@ class Item:
     values: dict[str, Any]
     new: bool
     dirty: set[str] = field(default_factory=set)
-    """Attributes of a stored object that have to be written."""
+    """Attributes that differ from what is stored, or from the defaults of a new object."""
 
 
 class _Index:
@@ -63,8 +64,15 @@ class _Index:
 class Working:
     """All objects that the chunk has loaded or made; see :class:`itopd.writing.protocols.Present`."""
 
-    def __init__(self, database: Database, connection: sa.Connection, layouts: Callable[[str], Layout]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        connection: sa.Connection,
+        layouts: Callable[[str], Layout],
+        has_behaviour: Callable[[Class], bool],
+    ) -> None:
         self._database = database
+        self._has_behaviour = has_behaviour
         self._connection = connection
         self._layouts = layouts
         self._items: dict[str, dict[int, Item]] = defaultdict(dict)
@@ -90,7 +98,9 @@ class Working:
             index.put(item)
 
     def load(self, cls: str, ids: Iterable[int], codes: Iterable[str] = ()) -> None:
-        """Load objects of a class or its subclasses: their light attributes, and ``codes`` as far as they have them.
+        """Load objects of a class or its subclasses: what judging an update takes, and ``codes`` as far as they exist.
+
+        Where behaviours have a say all small values are loaded.
 
         What is here already stays as it is. One statement per final class and 1,000 objects, one more where the final
         classes have to be found out.
@@ -106,9 +116,11 @@ class Working:
                 unknown.append(id_)
             elif absent := tuple(code for code in more if code in item.layout.types and code not in item.values):
                 wanted[item.layout.cls.name, absent].append(id_)
+        always: dict[str, tuple[str, ...]] = {}
         for id_, name in self._classes_of(cls, unknown).items():
-            layout = self._layouts(name)
-            wanted[name, tuple(dict.fromkeys([*layout.light, *(c for c in more if c in layout.types)]))].append(id_)
+            if name not in always:
+                always[name] = self._always(self._layouts(name), more)
+            wanted[name, always[name]].append(id_)
         for (name, absent), of_class in wanted.items():
             records = fetch(self._database, self._connection, name, of_class, absent, for_update=True)
             for id_, record in records.items():
@@ -120,6 +132,10 @@ class Working:
                         index.put(item)
                 else:
                     item.values.update(record.values)
+
+    def _always(self, layout: Layout, codes: Iterable[str]) -> tuple[str, ...]:
+        always = layout.light if self._has_behaviour(layout.cls) else layout.needed
+        return tuple(dict.fromkeys([*always, *(code for code in codes if code in layout.types)]))
 
     def _classes_of(self, cls: str, ids: list[int]) -> dict[int, str]:
         """Return the final classes of objects to load, those that do not exist possibly among them."""
