@@ -78,9 +78,9 @@ class EnumSet(TypeOf[tuple[str, ...]]):
         return (Column(self.attribute.sql, ColumnKind.VARCHAR, length, default=""),)
 
     def decode(self, stored: Sequence[Any]) -> tuple[str, ...]:
-        """Return the codes, sorted."""
+        """Return the codes, sorted; iTop also reads sets that were stored with commas (observed)."""
         value: str | None = stored[0]
-        return tuple(sorted({code for code in value.split("|") if code})) if value else ()
+        return tuple(sorted({code for code in self.separators.split(value) if code})) if value else ()
 
     def encode(self, value: tuple[str, ...]) -> tuple[Stored, ...]:
         """Return the codes between separators."""

@@ -83,8 +83,10 @@ class CaseLog(TypeOf[StoredCaseLog]):
         return Column(sql, ColumnKind.LONGTEXT), Column(f"{sql}_index", ColumnKind.BLOB)
 
     def decode(self, stored: Sequence[Any]) -> StoredCaseLog:
-        """Return the log, its index not yet read."""
+        """Return the log, its index not yet read; SQLite returns as text what somebody else wrote as text."""
         text, index = stored
+        if isinstance(index, str):
+            index = index.encode()
         return StoredCaseLog(text or "", index or b"a:0:{}") if text or index else self.null
 
     def encode(self, value: StoredCaseLog) -> tuple[Stored, ...]:

@@ -23,7 +23,7 @@ from itopd.settings import (
     resolve_parameters,
     setting_names,
 )
-from itopd.wiring import SERVICES, CallParameters, known_names, open_application
+from itopd.wiring import SERVICES, CallParameters, call_names, known_names, open_application
 
 
 class ServiceCommand(click.Command):
@@ -88,7 +88,8 @@ def read_call(service: Service, config: str | None, words: Sequence[str]) -> Cal
     if misplaced:
         name = min(misplaced)
         raise SettingsError(f"--{name} is a setting: write it in a settings file (--config) or a parameters file")
-    parameters = resolve_parameters(CallParameters, words, files, rules, other_known=known_names()).values
+    own_words = {name: value for name, value in given.items() if name in call_names()}
+    parameters = resolve_parameters(CallParameters, own_words, files, rules, other_known=known_names()).values
     own = {key: value for key, value in files.values.items() if key in setting_names()}
     settings = settings_of(config, own).settings if own else base
     return Call(settings, parameters, files, parameters.rules(settings))

@@ -118,7 +118,7 @@ def labels_of(
     cls: str, attribute: Attribute | None, kind: Kind, *, model: Model, dictionary: Dictionary
 ) -> dict[str, str]:
     """Return the texts shown for the codes of enums and classes."""
-    if kind is Kind.ENUM and attribute is not None:
+    if kind in {Kind.ENUM, Kind.SET} and attribute is not None:
         return {code: dictionary.value_label(cls, attribute.code, code) for code in attribute.values}
     if kind is Kind.CLASS:
         return {name: dictionary.class_label(name) for name in model[model[cls].root].subclasses}

@@ -14,7 +14,7 @@ class ExportParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    expression: str = parameter("", help="OQL query to run", filter="raw_data")
+    expression: str = parameter("", help="OQL query to run", filter="raw_data", multiline=True)
     query: int = parameter(0, help="id of a query of the phrasebook, instead of expression", filter="integer")
     arguments: dict[str, str] = parameter_family("arg_", help="value of the query's parameter :NAME")
     fields: str = parameter(

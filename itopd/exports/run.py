@@ -76,7 +76,8 @@ def _pour(pieces: Iterable[bytes], stream: BinaryIO) -> int:
 def _format(context: Context, parameters: ExportParameters) -> Format:
     """Return the format asked for: by name, else by the extension of the file."""
     extension = parameters.output.suffix.removeprefix(".") if parameters.output else ""
-    name = parameters.format or (extension if extension in FORMATS else "csv")
+    default = "csv" if context.rules.own_formats else "html"
+    name = parameters.format or (extension if extension in FORMATS else default)
     known = [key for key, form in FORMATS.items() if form.of_itop or context.rules.own_formats]
     if name not in known:
         raise BadFormat(f"format={name} cannot be written: give one of {', '.join(known)}")

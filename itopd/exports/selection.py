@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from itopd.attributes import bind
+from itopd.attributes import LogEntry, StoredCaseLog, bind, read_entries
 from itopd.clock import to_itop
-from itopd.datamodel import Attribute
+from itopd.datamodel import Attribute, Model
 from itopd.exports.columns import (
     Column,
     Field,
@@ -25,6 +26,7 @@ from itopd.exports.errors import BadField, BadQueryId, MissingParameter
 from itopd.exports.kinds import Kind
 from itopd.exports.parameters import ExportParameters
 from itopd.exports.preferences import shows_obsolete
+from itopd.exports.tags import tag_labels
 from itopd.mail import html_to_text
 from itopd.objects import fetch
 from itopd.oql import (
@@ -72,6 +74,7 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
         raise MissingParameter("Missing parameter: fields; give attribute codes separated by commas")
     selected = {one.alias: one.cls for one in resolved.selected}
     fields = parse_fields(listed, selected, context.database.model)
+    _require_writable(fields, context.database.model)
     compiled = compile_query(
         resolved,
         context.database,
@@ -80,7 +83,7 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
         reader=Reader(hide_obsolete=not shows_obsolete(context, connection)),
         now=to_itop(context.clock.now(), context.database.timezone),
     )
-    build = _Columns(context, parameters, selected)
+    build = _Columns(context, connection, parameters, selected)
     pairs = zip(compiled.columns[::2], compiled.columns[1::2], strict=True)
     columns = tuple(build.column(field, *pair) for field, pair in zip(fields, pairs, strict=True))
     return Selection(columns, compiled.select)
@@ -105,6 +108,15 @@ def _require_arguments(resolved: ResolvedQuery, given: Mapping[str, str]) -> Non
         raise MissingParameter(f"Missing parameter '--arg_{missing[0]}': the query uses :{missing[0]}; give its value")
 
 
+def _require_writable(fields: Sequence[Field], model: Model) -> None:
+    for field in fields:
+        _, attribute = shown_attribute(field, model)
+        if attribute is not None and kind_of_field(attribute) is Kind.UNWRITABLE:
+            raise BadField(
+                f"field '{field.item}': values of type {attribute.type} cannot be exported yet; leave it out"
+            )
+
+
 def _paths(field: Field) -> tuple[ColumnPath, ColumnPath]:
     """Return what a field needs: its value, and the id of the object that holds it."""
     owner = field.path[:-1] or ("id",)
@@ -116,6 +128,7 @@ class _Columns:
     """Makes columns of compiled ones."""
 
     context: Context
+    connection: sa.Connection
     parameters: ExportParameters
     selected: Mapping[str, str]
 
@@ -126,7 +139,7 @@ class _Columns:
         kind = kind_of_field(attribute)
         localize = not self.parameters.no_localize
         owner_id = _cell(owner.positions[0])
-        read, kind = self._reading(field, attribute, kind, value.positions)
+        read, kind = self._reading(attribute, kind, value.positions)
         return Column(
             field=field,
             header=header_of(
@@ -143,24 +156,30 @@ class _Columns:
             read=read,
             owner=owner_id,
             absent=_cell_is_none(owner.positions[0]) if len(field.path) == 1 else _never,
-            labels=labels_of(cls, attribute, kind, model=model, dictionary=dictionary),
+            labels=self._labels(cls, attribute, kind),
         )
 
-    def _reading(
-        self, field: Field, attribute: Attribute | None, kind: Kind, positions: Sequence[int]
-    ) -> tuple[Callable[[Row], Any], Kind]:
-        if kind is Kind.UNWRITABLE:
-            raise BadField(f"field '{field.item}': values of {attribute and attribute.type} cannot be exported yet")
-        if kind is Kind.LOG:
-            if not self.parameters.formatted_text:
-                raise BadField(f"field '{field.item}': a case log can be exported with formatted_text=1 only, for now")
-            return _cell(positions[0]), Kind.TEXT
+    def _labels(self, cls: str, attribute: Attribute | None, kind: Kind) -> Mapping[str, str]:
+        if attribute is not None and attribute.type == "AttributeTagSet":
+            return tag_labels(self.context.database, self.connection, cls, attribute.code)
+        return labels_of(cls, attribute, kind, model=self.context.database.model, dictionary=self.context.dictionary)
+
+    def _reading(self, attribute: Attribute | None, kind: Kind, positions: Sequence[int]) -> Reading:
+        """Return what reads the value in a row, and the kind that the formats then see."""
+        if attribute is None or kind in _AS_STORED or attribute.type == "AttributeStopWatch":
+            return _cell(positions[0]), kind  # of a stop watch the first column, the seconds spent
         if kind is Kind.MARKUP:
             return (_cell(positions[0]) if self.parameters.formatted_text else _plain(positions)), Kind.TEXT
-        if attribute is None or kind in _AS_STORED:
-            return _cell(positions[0]), kind
         decode = bind(attribute).decode
-        return (lambda row: decode([row[position] for position in positions])), kind
+
+        def read(row: Row) -> Any:  # noqa: ANN401 - of the type of the attribute
+            return decode([row[position] for position in positions])
+
+        if kind is Kind.LOG:
+            return (
+                _cell(positions[0]) if self.parameters.formatted_text else _log(read, self.context.database.timezone)
+            ), Kind.TEXT
+        return read, kind
 
 
 _AS_STORED = frozenset(
@@ -169,8 +188,26 @@ _AS_STORED = frozenset(
 """Kinds whose stored form is the value: decoding would only cost time."""
 
 
+Reading: TypeAlias = tuple[Callable[[Row], Any], Kind]
+
+
 def _cell(position: int) -> Callable[[Row], Any]:
     return lambda row: row[position]
+
+
+def _log(read: Callable[[Row], StoredCaseLog], zone: ZoneInfo) -> Callable[[Row], Any]:
+    """Return a reader of a case log as one line of text, oldest entry first (``spec/export.md`` §4.2)."""
+
+    def entry_text(entry: LogEntry) -> str:
+        body = html_to_text(entry.body) if entry.format == "html" else entry.body
+        date = "" if entry.instant is None else to_itop(entry.instant, zone)
+        return f"========== {date} : {entry.author} ({entry.user_id}) ============ {body}"
+
+    def text(row: Row) -> str:
+        entries = [entry_text(entry) for entry in read_entries(read(row))]
+        return " ".join(" ".join(reversed(entries)).split())
+
+    return text
 
 
 def _cell_is_none(position: int) -> Callable[[Row], bool]:

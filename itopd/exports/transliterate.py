@@ -1,4 +1,4 @@
-"""Nearest text in a narrow character set (``spec/export.md`` §3.1): ``Ł`` becomes ``L``, ``€`` ``EUR``, the rest ``?``."""
+"""The nearest text in a narrow character set (``spec/export.md`` §3.1): ``Ł`` becomes ``L``, ``€`` ``EUR``."""
 
 from __future__ import annotations
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from itopd.settings.filters import Value
 
 _ARGUMENT = re.compile(r"--([^=]+)=(.*)", re.DOTALL)
 
 
-def parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, Value], list[str]]:
+def parse_arguments(
+    arguments: Sequence[str], multiline: Collection[str] = frozenset()
+) -> tuple[dict[str, Value], list[str]]:
     """Return the values of ``--name=value`` words, the last of a name winning, and what is wrong with other words.
 
     Values are kept as they arrive. iTop overlooks the other words silently: no ``=``, one hyphen or none, a line feed
-    in the value; the rules tell whether that is an error. A lone ``--`` is harmless.
+    in the value; the rules tell whether that is an error. A lone ``--`` is harmless. Only the parameters named in
+    ``multiline`` may hold line feeds.
     """
     values: dict[str, Value] = {}
     problems: list[str] = []
@@ -22,7 +25,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, Value], list[st
         found = _ARGUMENT.fullmatch(argument)
         if found is None and argument != "--":
             problems.append(f"argument '{_name_only(argument)}' is not understood: write --name=value")
-        elif found is not None and "\n" in found[2]:
+        elif found is not None and "\n" in found[2] and found[1] not in multiline:
             problems.append(f"argument '--{found[1]}' holds a line feed: write its value on one line")
         elif found is not None:
             values[found[1]] = found[2]

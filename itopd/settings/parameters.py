@@ -54,6 +54,8 @@ class Parameter:
     secret: bool = False
     """Whether its value must never be shown."""
     family: bool = False
+    multiline: bool = False
+    """Whether an argument may hold line feeds: where iTop overlooks such a value, itopd takes it."""
     aliases: tuple[str, ...] = ()
 
     @property
@@ -91,12 +93,13 @@ def parameter(
     secret: bool = False,
     name: str | None = None,
     aliases: Sequence[str] = (),
+    multiline: bool = False,
     **limits: Any,  # noqa: ANN401 - pydantic's ge, le, ...
 ) -> Any:  # noqa: ANN401 - as pydantic's Field
     """Declare a parameter; without ``default`` it is mandatory.
 
     ``name`` is iTop's name where it is no Python name (``text-qualifier``); ``where`` says at which edges it may be
-    given; ``aliases`` are further names for it.
+    given; ``aliases`` are further names for it; a ``multiline`` one may hold line feeds.
     """
     mark: dict[str, Any] = {
         "filter": filter,
@@ -104,6 +107,7 @@ def parameter(
         "secret": secret,
         "name": name,
         "aliases": list(aliases),
+        "multiline": multiline,
     }
     return Field(default, description=help, json_schema_extra={_MARK: mark}, validate_default=True, **limits)
 
@@ -166,7 +170,8 @@ def resolve_parameters(
     """
     warnings, problems = list(files.warnings), list[str]()
     if not isinstance(arguments, Mapping):
-        arguments, overlooked = parse_arguments(arguments)
+        multiline = {name for one in declared_parameters(model) if one.multiline for name in one.names}
+        arguments, overlooked = parse_arguments(arguments, multiline)
         _complain(overlooked, rules, problems, warnings)
     given = Given(arguments, edge, files)
     parameters = declared_parameters(model)
@@ -346,5 +351,6 @@ def _declared(field_name: str, info: Any) -> Parameter:  # noqa: ANN401 - pydant
         mandatory=info.is_required(),
         secret=mark["secret"],
         family=mark.get("family", False),
+        multiline=mark.get("multiline", False),
         aliases=tuple(mark["aliases"]),
     )

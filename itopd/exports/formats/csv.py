@@ -67,6 +67,8 @@ def _cell(column: Column, options: Options, quote: Quote) -> Cell:
     read, absent = column.read, column.absent
     show = _show(column, options, quote)
     empty = quote("") if column.kind in _QUOTED_WHEN_EMPTY else ""
+    if column.kind is Kind.OVERRUN:
+        empty = quote(duration_text(0))
 
     def cell(row: Row) -> str:
         value = read(row)
@@ -76,6 +78,8 @@ def _cell(column: Column, options: Options, quote: Quote) -> Cell:
 
     if column.kind is Kind.DOCUMENT:
         return lambda row: _document(row, column, options, quote)
+    if column.kind is Kind.EMPTY:
+        return lambda _row: ""
     if column.kind is Kind.KEY and len(column.field.path) > 1:
         # the key of an object that is not there is no 0 but nothing
         return lambda row: "" if (value := read(row)) is None else str(value)
@@ -87,32 +91,31 @@ _QUOTED_WHEN_EMPTY = frozenset({Kind.TEXT, Kind.ENUM, Kind.CLASS, Kind.SET, Kind
 
 def _show(column: Column, options: Options, quote: Quote) -> Callable[[Any], str]:
     """Return what makes a cell of a value that is neither null nor empty."""
-    match column.kind:
-        case Kind.TEXT:
-            return quote
-        case Kind.ENUM | Kind.CLASS:
-            quoted = {code: quote(label) for code, label in column.labels.items()} if options.localize else {}
-            return lambda code: quoted.get(code) or quote(code)
-        case Kind.BOOLEAN:
-            yes, no = (options.words.yes, options.words.no) if options.localize else ("yes", "no")
-            return lambda value: yes if value else no
-        case Kind.PASSED:
-            return lambda value: quote("yes" if value else "no")
-        case Kind.DATE:
-            return lambda value: quote(options.format_date(value))
-        case Kind.DATETIME | Kind.DEADLINE:
-            return lambda value: quote(options.format_datetime(value))
-        case Kind.OVERRUN:
-            return lambda value: quote(duration_text(value))
-        case Kind.SET:
-            labels = column.labels if options.localize else {}
-            return lambda codes: quote("|".join([labels.get(code, code) for code in codes]))
-        case Kind.SECRET:
-            return lambda _value: quote(MASK)
-        case Kind.EMPTY:
-            return lambda _value: ""
-        case _:
-            return str
+    if column.kind is Kind.TEXT:
+        return quote
+    if column.kind in {Kind.ENUM, Kind.CLASS}:
+        quoted = {code: quote(label) for code, label in column.labels.items()} if options.localize else {}
+        return lambda code: quoted.get(code) or quote(code)
+    if column.kind is Kind.BOOLEAN:
+        yes, no = (options.words.yes, options.words.no) if options.localize else ("yes", "no")
+        return lambda value: yes if value else no
+    text = _text(column, options)
+    return str if text is None else lambda value: quote(text(value))
+
+
+def _text(column: Column, options: Options) -> Callable[[Any], str] | None:
+    """Return what makes a text of a value whose cell is quoted; ``None`` for the bare kinds."""
+    labels = column.labels if options.localize else {}
+    texts: dict[Kind, Callable[[Any], str]] = {
+        Kind.DATE: options.format_date,
+        Kind.DATETIME: options.format_datetime,
+        Kind.DEADLINE: options.format_datetime,
+        Kind.OVERRUN: duration_text,
+        Kind.PASSED: lambda value: "yes" if value else "no",
+        Kind.SECRET: lambda _value: MASK,
+        Kind.SET: lambda codes: "|".join([labels.get(code, code) for code in codes]),
+    }
+    return texts.get(column.kind)
 
 
 def _document(row: Row, column: Column, options: Options, quote: Quote) -> str:

@@ -56,7 +56,7 @@ def _value(column: Column, options: Options) -> Callable[[Row], Any]:
     return lambda row: None if absent(row) or (value := read(row)) is None else convert(value)
 
 
-def _number(value: Any) -> int | float | str:
+def _number(value: int | Decimal) -> int | float:
     return float(value) if isinstance(value, Decimal) else value
 
 
