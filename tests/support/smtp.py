@@ -19,7 +19,7 @@ SILENCE = "silence"
 """An answer: say nothing and keep the connection."""
 
 Script = Callable[[str, str], str | None]
-"""(stage, argument) -> the answer, ``None`` for the usual one. Stages: ``banner``, the verbs, ``dot`` (after the data)."""
+"""(stage, argument) -> the answer, ``None`` for the usual one. Stages: ``banner``, the verbs, ``dot`` (after data)."""
 
 _USUAL = {
     "banner": "220 ready",
