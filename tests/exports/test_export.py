@@ -1,0 +1,191 @@
+"""The service ``export`` on real databases: what comes out, and what is refused before a byte is written."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from itopd.access import Account
+from itopd.clock import FixedClock
+from itopd.database import Database
+from itopd.dictionary import bundled_dictionary
+from itopd.errors import AccessDenied, MissingFile, OqlError
+from itopd.exports import SERVICE, BadField, BadFormat, BadQueryId, ExportParameters, MissingParameter
+from itopd.exports import selection as selection_module
+from itopd.rules import ITOP, ITOPD, Rules
+from itopd.service import Context
+from itopd.settings import Settings
+from itopd.wiring import Application
+from itopd.writing import Change, Create
+
+ADMIN = Account("admin", 1, 1, "Ann Admin", "EN US", True, frozenset({"Administrator"}), None)
+NOW = FixedClock(datetime(2026, 11, 23, 12, tzinfo=UTC))
+
+
+def context_of(database: Database, output: io.BytesIO, rules: Rules = ITOPD) -> Context:
+    application = Application(Settings(), rules, NOW, database, bundled_dictionary(database.model))
+    return application.context(ADMIN, output=output, progress=lambda *_: None)
+
+
+def exported(database: Database, rules: Rules = ITOPD, **parameters: Any) -> str:
+    output = io.BytesIO()
+    SERVICE.run(context_of(database, output, rules), ExportParameters(**parameters))
+    return output.getvalue().decode()
+
+
+@pytest.fixture
+def people(database: Database) -> Database:
+    """Give a database with an organization and three persons."""
+    writer = context_of(database, io.BytesIO()).writer
+    with database.write() as connection:
+        (organization,) = writer.write(
+            connection, [Create("Organization", {"name": "Acme", "code": "A,B"})], Change("t")
+        )
+        names = [("Müller", "Zoé"), ("O'Neil", 'Ann "Nan"'), ("Żak", "Bo\nris")]
+        outcomes = writer.write(
+            connection,
+            [Create("Person", {"name": n, "first_name": f, "org_id": organization.id}) for n, f in names],
+            Change("t"),
+        )
+        assert [outcome.status for outcome in outcomes] == ["created"] * 3
+    return database
+
+
+def test_rows_come_in_the_default_order_with_labels_and_quotes(people: Database) -> None:
+    text = exported(people, expression="SELECT Person", fields="name,first_name,status,org_id->code,obsolescence_flag")
+    assert text == (
+        '"Last Name","First Name","Status","Organization->Code","Obsolete"\n'
+        '"O\'Neil","Ann ""Nan""","Active","A,B",No\n'
+        '"Żak","Bo\nris","Active","A,B",No\n'
+        '"Müller","Zoé","Active","A,B",No\n'
+    )
+
+
+def test_json_holds_codes_and_typed_values(people: Database) -> None:
+    fields = "id,name,status,obsolescence_flag,obsolescence_date,org_id,location_id->name"
+    rows = json.loads(exported(people, expression="SELECT Person", fields=fields, format="json"))
+    assert rows[2]["name"] == "Müller"
+    assert rows[2]["status"] == "active"
+    assert rows[2]["obsolescence_flag"] is False
+    assert rows[2]["obsolescence_date"] is None
+    assert isinstance(rows[2]["id"], int)
+    assert isinstance(rows[2]["org_id"], int)
+    lines = exported(people, expression="SELECT Person", fields=fields, format="jsonl").splitlines()
+    assert [json.loads(line) for line in lines] == rows
+
+
+def test_no_object_gives_an_empty_list_and_a_header(people: Database) -> None:
+    assert exported(people, expression="SELECT Person WHERE id = 0", fields="id", format="json") == "[]\n"
+    assert exported(people, expression="SELECT Person WHERE id = 0", fields="id") == '"id (Primary Key)"\n'
+
+
+def test_arguments_are_values_never_text_of_the_query(people: Database) -> None:
+    query = "SELECT Person WHERE name = :who"
+    assert exported(people, expression=query, fields="name", arguments={"who": "muller"}).splitlines() == [
+        '"Last Name"',
+        '"Müller"',
+    ]
+    assert exported(people, expression=query, fields="name", arguments={"who": "' OR 1=1"}) == '"Last Name"\n'
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "part"),
+    [
+        ({"fields": "name"}, MissingParameter, "expression"),
+        ({"expression": "SELECT Person"}, MissingParameter, "fields"),
+        ({"expression": "SELECT Person WHERE name = :who", "fields": "name"}, MissingParameter, "--arg_who"),
+        ({"expression": "SELECT Persn", "fields": "name"}, OqlError, "did you mean 'Person'"),
+        ({"expression": "SELECT Person", "fields": "nam"}, BadField, "did you mean 'name'"),
+        ({"expression": "SELECT Person", "fields": "name,"}, BadField, "field ''"),
+        ({"expression": "SELECT Person", "fields": "name->code"}, BadField, "no external key"),
+        ({"expression": "SELECT Person", "fields": "x.name"}, BadField, "it selects: Person"),
+        ({"expression": "SELECT Person", "fields": "team_list"}, BadField, "team_list"),
+        ({"expression": "SELECT Person", "fields": "name", "format": "docx"}, BadFormat, "csv, json, jsonl"),
+        ({"query": 77, "fields": "name"}, BadQueryId, "77"),
+        ({"expression": "SELECT Person", "fields": "name", "with_archive": True}, AccessDenied, "archive"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_the_first_byte(
+    people: Database, parameters: dict[str, Any], error: type[Exception], part: str
+) -> None:
+    output = io.BytesIO()
+    with pytest.raises(error, match=part):
+        SERVICE.run(context_of(people, output), ExportParameters(**parameters))
+    assert output.getvalue() == b""
+
+
+def test_formats_of_our_own_are_unknown_under_itops_rules(people: Database) -> None:
+    with pytest.raises(BadFormat):
+        exported(people, ITOP, expression="SELECT Person", fields="name", format="json")
+
+
+def test_a_file_appears_whole_with_the_format_of_its_extension(people: Database, tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    result = SERVICE.run(
+        context_of(people, io.BytesIO()),
+        ExportParameters(expression="SELECT Person", fields="name", output=path),
+    )
+    assert [json.loads(line)["name"] for line in path.read_text().splitlines()] == ["O'Neil", "Żak", "Müller"]
+    assert result.files == (path,)
+    assert result.counters["rows"] == 3
+    assert [found for found in tmp_path.iterdir() if path.name in found.name] == [path]
+
+
+def test_a_failure_in_the_middle_leaves_the_old_file(
+    people: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("old")
+    chunks = selection_module.Selection.chunks
+
+    def break_off(self: selection_module.Selection, connection: sa.Connection) -> Iterator[Any]:
+        yield next(iter(chunks(self, connection)))
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(selection_module.Selection, "chunks", break_off)
+    with pytest.raises(OSError, match="full"):
+        SERVICE.run(
+            context_of(people, io.BytesIO()), ExportParameters(expression="SELECT Person", fields="name", output=path)
+        )
+    assert path.read_text() == "old"
+    assert [found for found in tmp_path.iterdir() if path.name in found.name] == [path]
+
+
+def test_a_missing_folder_is_named(people: Database, tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match="create the folder"):
+        SERVICE.run(
+            context_of(people, io.BytesIO()),
+            ExportParameters(expression="SELECT Person", fields="name", output=tmp_path / "no" / "people.csv"),
+        )
+
+
+def test_an_export_sees_one_snapshot(people: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "CHUNK", 1)
+    chunks = selection_module.Selection.chunks
+
+    def disturbed(self: selection_module.Selection, connection: sa.Connection) -> Iterator[Any]:
+        for number, chunk in enumerate(chunks(self, connection)):
+            if number == 0:
+                with people.write() as other:
+                    other.execute(sa.update(people.table("Contact")).values(name="Changed"))
+            yield chunk
+
+    monkeypatch.setattr(selection_module.Selection, "chunks", disturbed)
+    text = exported(people, expression="SELECT Person", fields="name")
+    assert text.splitlines() == ['"Last Name"', '"O\'Neil"', '"Żak"', '"Müller"']
+
+
+def test_a_phrasebook_query_brings_its_fields(people: Database) -> None:
+    writer = context_of(people, io.BytesIO()).writer
+    values = {"name": "q", "description": "d", "oql": "SELECT Person WHERE name LIKE 'M%'", "fields": "name"}
+    with people.write() as connection:
+        (outcome,) = writer.write(connection, [Create("QueryOQL", values)], Change("t"))
+    assert outcome.status == "created", outcome.issues
+    assert exported(people, query=outcome.id) == '"Last Name"\n"Müller"\n'
