@@ -8,6 +8,7 @@ is due is never in memory, only in the database. If a loop dies, the daemon says
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -180,7 +181,8 @@ class _Daemon:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but not longer than until the daemon stops."""
-        await asyncio.wait({asyncio.create_task(self._stop.wait())}, timeout=seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
 
     def _report_dead(self, loops: set[asyncio.Task[None]]) -> None:
         for task in loops:

@@ -1,0 +1,105 @@
+"""Child processes: how they end, how that is told, and how fast they start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from itopd.heartbeat import Periodic, ProcessExecutor, RunOutcome, RunSpec, Task, tick
+from itopd.state import RunState, StateStore, SubjectKind, ledger
+from tests.heartbeat.support import NOW, heartbeat_of, not_called
+
+ENTRY = "tests.heartbeat.support:entry"
+
+
+def task(name: str, max_seconds: float | None = None) -> Task:
+    return Task(name, Periodic(10), not_called, max_seconds=max_seconds)
+
+
+def spec(name: str, settings: Mapping[str, str] | None = None) -> RunSpec:
+    return RunSpec("id", SubjectKind.TASK, name, NOW, NOW, NOW, token=1, attempt=1, settings=settings or {})
+
+
+def test_each_end_of_a_child_is_told_and_hurts_nobody_else(state: StateStore) -> None:
+    names = ("Succeed", "Wrong", "Bug", "Die", "Vanish")
+    report = tick(heartbeat_of(state, *map(task, names), executor=ProcessExecutor(ENTRY)))
+    ends = {run.subject.name: (run.succeeded, run.exit_code, run.error.splitlines()[:1]) for run in report.runs}
+    assert ends == {
+        "Succeed": (True, 0, []),
+        "Wrong": (False, 64, ["the setting is wrong"]),
+        "Bug": (False, 70, ["ZeroDivisionError: boom <x>"]),
+        "Die": (False, 70, ["its process was killed by SIGKILL"]),
+        "Vanish": (False, 70, ["its process ended with exit code 3 without reporting a result"]),
+    }
+    assert report.exit_code == 1
+    assert {run.state for run in ledger.recent(state)} == {RunState.DONE, RunState.FAILED}
+    pids = {run.pid for run in ledger.recent(state)}
+    assert len(pids) == len(names)
+    assert os.getpid() not in pids
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "event"),
+    [
+        ("Obey", "stopped at its limit of 0.05 seconds", "run_limit_reached"),
+        ("Stubborn", "it did not stop within 0.3 seconds of its limit of 0.05", "run_killed"),
+    ],
+)
+def test_a_run_beyond_its_limit_is_stopped_then_killed(
+    state: StateStore, tmp_path: Path, name: str, error: str, event: str
+) -> None:
+    heartbeat = heartbeat_of(
+        state, task(name, 0.05), executor=ProcessExecutor(ENTRY), settings={"folder": str(tmp_path)}
+    )
+    with capture_logs() as logs:
+        (run,) = tick(heartbeat).runs
+    assert (run.succeeded, run.error) == (False, error)
+    assert event in {entry["event"] for entry in logs}
+    assert ledger.recent(state)[0].state is RunState.FAILED
+
+
+def test_a_child_that_cannot_find_its_entry_says_so(state: StateStore) -> None:
+    (run,) = tick(heartbeat_of(state, task("Succeed"), executor=ProcessExecutor("itopd.nothing:here"))).runs
+    assert run.error.startswith("ModuleNotFoundError: No module named 'itopd.nothing'")
+
+
+def test_a_warm_child_starts_within_a_tenth_of_a_second() -> None:
+    async def measured() -> list[float]:
+        executor = ProcessExecutor(ENTRY)
+        await executor.warm_up()
+        seconds = []
+        for _ in range(5):
+            began = time.monotonic()
+            outcome = await executor.start(spec("Succeed")).outcome()
+            seconds.append(time.monotonic() - began)
+            assert outcome == RunOutcome(True, 0, "did Succeed", {"rows": 3})
+        return seconds
+
+    assert min(asyncio.run(measured())) < 0.1
+
+
+def test_a_child_whose_lease_is_no_longer_proven_stops_by_itself(tmp_path: Path) -> None:
+    async def silent_heartbeat() -> RunOutcome:
+        execution = ProcessExecutor(ENTRY).start(spec("Obey", {"folder": str(tmp_path)}))
+        execution.hold_until(time.monotonic())
+        return await execution.outcome()
+
+    assert asyncio.run(silent_heartbeat()).unfinished
+
+
+def test_progress_reaches_the_heartbeat(tmp_path: Path) -> None:
+    async def watched() -> str:
+        execution = ProcessExecutor(ENTRY).start(spec("Obey", {"folder": str(tmp_path)}))
+        while not execution.progress:
+            await asyncio.sleep(0)
+        execution.stop()
+        await execution.outcome()
+        return execution.progress
+
+    assert asyncio.run(watched()) == "1 chunks"
