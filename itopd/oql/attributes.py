@@ -132,7 +132,7 @@ def _watch(source: Source, watch: Attribute, item: str) -> Value:
 
 def _final_class(source: Source) -> Sql:
     attribute = source.cls.attributes.get(FINAL_CLASS)
-    if attribute is not None and attribute.is_stored:
+    if attribute is not None and source.tables.model[attribute.origin].table:
         return source.column(attribute.origin, attribute.sql)
     name = sa.bindparam(None, source.cls.name, sa.String(), unique=True)
     return sa.case((source.id.is_not(None), name)) if source.optional else name

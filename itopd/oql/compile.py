@@ -29,6 +29,9 @@ from itopd.oql.sqlite import Sqlite
 from itopd.oql.tree import members
 from itopd.oql.values import Sql, Statement, any_of
 
+_ANY_ENGINE_TAKES = 8
+"""Levels of nesting that need no check against the engine's parser."""
+
 EVERYTHING = Reader()
 """Sees all objects."""
 
@@ -97,7 +100,10 @@ def compile_query(
     described = [_column(path, by_alias, compiler.attributes, expressions) for path in columns]
     keys = _order(sources, compiler) if order else []
     labelled = [expression.label(f"c{index}") for index, expression in enumerate(expressions)]
-    return CompiledQuery(render(*labelled).order_by(*keys).limit(limit), tuple(described))
+    statement = render(*labelled).order_by(*keys).limit(limit)
+    if resolved.depth > _ANY_ENGINE_TAKES:
+        compiler.dialect.check_depth(statement)
+    return CompiledQuery(statement, tuple(described))
 
 
 def compile_count(
@@ -112,14 +118,16 @@ def compile_count(
     compiler = MemberCompiler(database, _dialect(database), arguments, reader, now)
     compiled = [compiler.compile(query, {}) for query in members(resolved.tree)]
     if len(compiled) == 1 and compiled[0].is_distinct:
-        member = compiled[0]
-        statement = member.select(sa.func.count())
-        sources = member.selected()
+        statement = compiled[0].select(sa.func.count())
+        sources = compiled[0].selected()
         if all(source.optional for source in sources):
             statement = statement.where(_any_object([source.id for source in sources]))
-        return statement
-    ids = _distinct_ids(compiled).subquery()
-    return sa.select(sa.func.count()).select_from(ids).where(_any_object(list(ids.c)))
+    else:
+        ids = _distinct_ids(compiled).subquery()
+        statement = sa.select(sa.func.count()).select_from(ids).where(_any_object(list(ids.c)))
+    if resolved.depth > _ANY_ENGINE_TAKES:
+        compiler.dialect.check_depth(statement)
+    return statement
 
 
 def _any_object(ids: Sequence[Sql]) -> Sql:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from itopd.oql.values import Kind, Sql, Value
+from itopd.oql.values import Kind, Sql, Statement, Value
 
 
 class Dialect(Protocol):
     """Makes SQL that means on one engine what OQL means."""
+
+    def check_depth(self, statement: Statement) -> None:
+        """Raise ``too_complex`` when the engine's parser would not take a deeply nested statement."""
+        ...
 
     def compare(self, operator: str, left: Value, right: Value) -> Sql:
         """``=``, ``!=``, ``<``, ``>``, ``<=`` or ``>=``, by the kinds of both sides."""

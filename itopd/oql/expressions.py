@@ -73,7 +73,8 @@ class Expressions:
             case Binary():
                 return self._binary(node)
             case Logical():
-                conditions = [self.condition(operand) for operand in node.operands]
+                operands = _with_lists(node.operands) if node.operator == "OR" else node.operands
+                conditions = [self.condition(operand) for operand in operands]
                 return _number(all_of(conditions) if node.operator == "AND" else any_of(conditions))
             case In():
                 return self._in(node)
@@ -143,6 +144,24 @@ class Expressions:
         elif not kind.is_temporal:
             kind = Kind.TEXT
         return Value(self.dialect.add_interval(date, amount.sql, unit, kind), kind)
+
+
+_MANY_ALTERNATIVES = 20
+
+
+def _with_lists(operands: Sequence[Expression]) -> Sequence[Expression]:
+    """Return ``x = 1 OR x = 2 OR ...`` as ``x IN (1, 2, ...)``: engines take seconds to plan thousands of ``OR``."""
+    if len(operands) < _MANY_ALTERNATIVES:
+        return operands
+    lists: dict[Field, list[Expression]] = {}
+    others: list[Expression] = []
+    for node in operands:
+        match node:
+            case Binary("=", Field() as field, Text() | Number() as literal):
+                lists.setdefault(field, []).append(literal)
+            case _:
+                others.append(node)
+    return [*(In(field, False, tuple(items)) for field, items in lists.items()), *others]
 
 
 def _number(sql: Sql) -> Value:

@@ -56,10 +56,16 @@ def read_date(value: object) -> tuple[datetime, bool] | None:
         return None
 
 
-def comparable(value: object) -> object:
-    """Return a text as a full date-time where it means one, else as it is."""
+ZERO = "0000-00-00 00:00:00"
+"""What a text is worth that is compared with a date and is none."""
+
+
+def comparable(value: object) -> str | None:
+    """Return a text as the full date-time that it means beside a date."""
+    if value is None:
+        return None
     read = read_date(value)
-    return value if read is None else f"{read[0]:%Y-%m-%d %H:%M:%S}"
+    return ZERO if read is None else f"{read[0]:%Y-%m-%d %H:%M:%S}"
 
 
 def date_part(value: object) -> str | None:

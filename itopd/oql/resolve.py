@@ -85,18 +85,22 @@ class ResolvedQuery:
     parameters: tuple[str, ...]
     """What the caller must supply, each once: ``name`` or ``name->attribute``, without the magic ones (§5)."""
     hints: tuple[Hint, ...]
+    depth: int
+    """How many levels of expressions are nested."""
 
 
 def resolve(tree: Query | Union, model: Model) -> ResolvedQuery:
     """Check a query against a model and qualify its attributes; raise :class:`OqlError` at the first failure."""
     resolved = _Resolver(model).tree(tree, {})
-    used = [node for node, _depth in walk(resolved) if isinstance(node, Parameter)]
+    nodes = list(walk(resolved))
+    used = [node for node, _depth in nodes if isinstance(node, Parameter)]
     return ResolvedQuery(
         resolved,
         model,
         _selected(resolved, model),
         tuple(dict.fromkeys(p.text for p in used if p.name not in MAGIC)),
         tuple(_hints(resolved, model)),
+        max((depth for _node, depth in nodes), default=0),
     )
 
 
@@ -163,6 +167,8 @@ class _Resolver:
                 _fail_join(name, f"class {joined} is not compatible with key '{name}', which points to {key.target}")
         if join.operator != "=" and key.type != "AttributeHierarchicalKey":
             _fail_join(name, f"{join.operator} needs a hierarchical key, and '{name}' is none")
+        if join.operator != "=" and name.text not in self.model[joined].attributes:
+            _fail_join(name, f"class {joined} has no hierarchy '{name}' of its own")
 
     def expression(self, node: Expression, scope: Mapping[str, str]) -> Expression:
         """Qualify the attributes of an expression, left to right."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -88,26 +89,27 @@ def truth(value: bool) -> Value:
     return Value(sa.literal_column("1" if value else "0"), Kind.NUMBER)
 
 
-def all_of(conditions: list[Sql]) -> Sql:
+def all_of(conditions: Sequence[Sql]) -> Sql:
     """Return the conjunction of conditions; without any, true."""
-    return _logical(sa.and_, conditions) if conditions else sa.literal_column("1")
+    return _balanced("AND", conditions) if conditions else sa.literal_column("1")
 
 
-def any_of(conditions: list[Sql]) -> Sql:
+def any_of(conditions: Sequence[Sql]) -> Sql:
     """Return the disjunction of conditions; without any, false."""
-    return _logical(sa.or_, conditions) if conditions else sa.literal_column("0")
+    return _balanced("OR", conditions) if conditions else sa.literal_column("0")
 
 
-def _logical(combine: Any, conditions: list[Sql]) -> Sql:  # noqa: ANN401 - sa.and_ or sa.or_
-    # Engines parse a chain as a tree that is as deep as the chain is long, and SQLite stops at 1,000 levels:
-    # parentheses around every 50 make it shallow.
-    while len(conditions) > 50:
-        conditions = [
-            conditions[i] if i + 1 == len(conditions) else Grouping(combine(*conditions[i : i + 50]))
-            for i in range(0, len(conditions), 50)
-        ]
-    return conditions[0] if len(conditions) == 1 else Grouping(combine(*conditions))
+def _balanced(operator: str, conditions: Sequence[Sql]) -> Sql:
+    # Engines parse a chain as a tree as deep as the chain is long, and SQLite stops at 1,000 levels: halves between
+    # parentheses make it shallow.
+    if len(conditions) <= _LONG_CHAIN:
+        combine = sa.and_ if operator == "AND" else sa.or_
+        return conditions[0] if len(conditions) == 1 else Grouping(combine(*conditions))
+    half = len(conditions) // 2
+    return infix(_balanced(operator, conditions[:half]), operator, _balanced(operator, conditions[half:]))
 
+
+_LONG_CHAIN = 50
 
 _NUMBERS = frozenset(
     {
