@@ -25,7 +25,7 @@ from itopd.writing import Pending
 Ref = int | Pending
 """An object: its id, or the creation that will make it."""
 
-REMEMBERED: Final = 20_000
+REMEMBERED: Final = 5_000
 """Look-ups kept from block to block."""
 
 Key = tuple[Hashable, ...]
@@ -77,12 +77,10 @@ class Lookup:
         self._made.clear()
         self._moves.clear()
         self._disturbed = False
-        if self.related or len(self._found) > REMEMBERED:
-            self._found = {}
+        if self.related or len(self._known) > REMEMBERED:
+            self._found, self._known = {}, {}
         else:
             self._found = {key: ids for key, ids in self._found.items() if len(ids) == 1}
-        if len(self._known) > REMEMBERED:
-            self._known = {}
 
     def prefetch(self, connection: sa.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
         """Look up values with one query per thousand of them, those known already left out."""

@@ -256,3 +256,39 @@ def test_data_may_come_as_text(house: Database) -> None:
     SERVICE.run(context, Parameters(class_="Person", csvdata=persons(1), no_localize="1"))
     assert isinstance(context.output, io.BytesIO)
     assert b"#Created: 1" in context.output.getvalue()
+
+
+def test_the_details_show_every_row_cell_by_cell(house: Database) -> None:
+    import_rows(make_context(house), "Person", "name,first_name,org_id->name\nA,a,East\n")
+    data = "name,first_name,org_id->name,phone,status\nA,a,West,1,active\nB,b,Nowhere,2,no\nC,c,East,,\n"
+    imported = import_rows(make_context(house), "Person", data, output="details", comment="why")
+    lines = imported.output.splitlines()
+    first, third = imported.report["rows"][0], imported.report["rows"][2]
+    east, west = (id_ for id_, row in sorted(dump_tables(house)["organization"].items()) if row["name"] != "House")
+    assert lines[:13] == [
+        "#Output format: details",
+        "#Class: Person",
+        "#Separator: ,",
+        '#Qualifier: "',
+        "#Charset Encoding:UTF-8",
+        "#Date format: <none>",
+        "#Localize: no",
+        f"#Data Size: {len(data)}",
+        "#Data Lines: 3",
+        "#Simulate: 0",
+        "#Columns: name, first_name, org_id->name, phone, status",
+        "#Reconciliation Keys: name, first_name",
+        lines[12],
+    ]
+    assert lines[12].startswith("#Warning: objects are not looked up by org_id")
+    table = lines[lines.index("#Unchanged: 0") + 1 :]
+    assert table[0] == (
+        "Line;Status;Object Class;Object Id;org_id (Organization - ext key);"
+        "name (Last Name);first_name (First Name);phone (Phone);status (Status)"
+    )
+    assert table[1] == f'0;updated 2 cols;Person;{first["id"]};{west}Modified;A;a;"1"Modified;active'
+    assert table[2].startswith("1;Issue: some cells cannot be taken;n/a;n/a;nothing matches 'Nowhere', some of")
+    assert "East, House, West" in table[2]
+    assert table[2].endswith(';"B";"b";"2";\'no\' cannot be taken: value not allowed [no], allowed: active, inactive')
+    assert third["outcome"] == "issue"
+    assert table[3].endswith(f';n/a;n/a;{east};"C";"c";"";""')
