@@ -175,7 +175,7 @@ class MailQueue:
 
     def forget(self, task_ids: Collection[int]) -> None:
         """Remove the claims of mails that are settled."""
-        mail_claims.forget(self._state, task_ids)
+        mail_claims.forget(self._state, self._owner, task_ids)
 
     def hand_back(self, mails: Sequence[QueuedMail]) -> int:
         """Put mails that were not sent back into the queue; this costs them no attempt. Return how many."""
@@ -186,7 +186,7 @@ class MailQueue:
         with self._database.write() as connection:
             change = sa.update(self._task).where(*ours).values(status="planned", started=None)
             returned = connection.execute(change).rowcount
-        mail_claims.let_go(self._state, ids, tried=False)
+        mail_claims.let_go(self._state, self._owner, ids, tried=False)
         return returned
 
     def stay_alive(self) -> None:
@@ -222,9 +222,9 @@ class MailQueue:
             self._plan_again(connection, planned, {})
         crash_point("mail.rescued")
         kept = {claim.task_id for claim in (*planned, *again)}
-        mail_claims.let_go(self._state, [claim.task_id for claim in again], tried=True)
-        mail_claims.let_go(self._state, [claim.task_id for claim in planned], tried=False)
-        mail_claims.forget(self._state, by_id.keys() - kept)
+        mail_claims.let_go(self._state, self._owner, [claim.task_id for claim in again], tried=True)
+        mail_claims.let_go(self._state, self._owner, [claim.task_id for claim in planned], tried=False)
+        mail_claims.forget(self._state, self._owner, by_id.keys() - kept)
         rescued = Rescued(planned=len(kept), failed=len(failed), sent=len(sent))
         _log.warning("mail.rescued", planned=rescued.planned, failed=rescued.failed, sent=rescued.sent)
         return rescued

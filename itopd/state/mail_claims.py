@@ -46,7 +46,7 @@ _OURS = (MAIL_CLAIM.c.task_id == sa.bindparam("id"), MAIL_CLAIM.c.owner == sa.bi
 _TAKE_IN_HAND = (
     MAIL_CLAIM.update().where(*_OURS).values(stage=Stage.IN_HAND, tries=MAIL_CLAIM.c.tries + 1, seen=database_now())
 )
-_FORGET = MAIL_CLAIM.delete().where(MAIL_CLAIM.c.task_id == sa.bindparam("id"))
+_FORGET = MAIL_CLAIM.delete().where(*_OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def take_in_hand(store: StateStore, owner: Owner, task_id: int, settled: Sequenc
     """
 
     def work(connection: sa.Connection) -> bool:
-        _forget(connection, settled)
+        _forget(connection, owner, settled)
         return connection.execute(_TAKE_IN_HAND, {"id": task_id, "us": str(owner)}).rowcount == 1
 
     return store.transact(work)
@@ -103,26 +103,24 @@ def stay_alive(store: StateStore, owner: Owner) -> None:
     store.transact(lambda connection: connection.execute(change))
 
 
-def forget(store: StateStore, task_ids: Collection[int]) -> None:
-    """Remove the claims of rows that are settled."""
+def forget(store: StateStore, owner: Owner, task_ids: Collection[int]) -> None:
+    """Remove our claims of rows that are settled; somebody else may already have claimed one that is planned again."""
     if task_ids:
-        store.transact(lambda connection: _forget(connection, task_ids))
+        store.transact(lambda connection: _forget(connection, owner, task_ids))
 
 
-def let_go(store: StateStore, task_ids: Collection[int], *, tried: bool) -> None:
-    """Leave rows to whoever claims them next; ``tried`` says whether being in hand counts against them."""
+def let_go(store: StateStore, owner: Owner, task_ids: Collection[int], *, tried: bool) -> None:
+    """Leave our rows to whoever claims them next; ``tried`` says whether being in hand counts against them."""
     if not task_ids:
         return
-    these = MAIL_CLAIM.c.task_id.in_(task_ids)
+    ours = (MAIL_CLAIM.c.task_id.in_(task_ids), MAIL_CLAIM.c.owner == str(owner))
+    less = sa.case((MAIL_CLAIM.c.stage == Stage.IN_HAND, MAIL_CLAIM.c.tries - 1), else_=MAIL_CLAIM.c.tries)
 
     def work(connection: sa.Connection) -> None:
-        if tried:
-            connection.execute(MAIL_CLAIM.update().where(these).values(owner="", stage=Stage.CLAIMED))
-            return
-        less = sa.case((MAIL_CLAIM.c.stage == Stage.IN_HAND, MAIL_CLAIM.c.tries - 1), else_=MAIL_CLAIM.c.tries)
-        connection.execute(MAIL_CLAIM.update().where(these).values(owner="", tries=less))
-        connection.execute(MAIL_CLAIM.update().where(these).values(stage=Stage.CLAIMED))
-        connection.execute(MAIL_CLAIM.delete().where(these, MAIL_CLAIM.c.tries == 0))
+        if not tried:
+            connection.execute(MAIL_CLAIM.update().where(*ours).values(tries=less))
+            connection.execute(MAIL_CLAIM.delete().where(*ours, MAIL_CLAIM.c.tries == 0))
+        connection.execute(MAIL_CLAIM.update().where(*ours).values(owner="", stage=Stage.CLAIMED))
 
     store.transact(work)
 
@@ -170,6 +168,6 @@ def _is_dead(owner: str) -> bool:
     return process is None or process.is_dead()
 
 
-def _forget(connection: sa.Connection, task_ids: Collection[int]) -> None:
+def _forget(connection: sa.Connection, owner: Owner, task_ids: Collection[int]) -> None:
     if task_ids:
-        connection.execute(_FORGET, [{"id": task_id} for task_id in task_ids])
+        connection.execute(_FORGET, [{"id": task_id, "us": str(owner)} for task_id in task_ids])

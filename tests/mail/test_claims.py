@@ -111,6 +111,15 @@ def test_nothing_is_settled_that_is_no_longer_ours(post: Post) -> None:
     assert (len(post.rows()), post.events()) == (1, ["Pending"])
 
 
+def test_letting_go_never_touches_a_claim_that_somebody_made_meanwhile(post: Post) -> None:
+    task_id = post.put()
+    post.queue(SOMEBODY_DEAD).claim(post.now, LATER, 10)
+    (claim,) = post.claims()
+    mail_claims.forget(post.state, this_process(), [task_id])
+    mail_claims.let_go(post.state, this_process(), [task_id], tried=False)
+    assert post.claims() == [claim]
+
+
 def test_a_claim_that_was_taken_over_cannot_be_taken_in_hand(post: Post) -> None:
     post.put()
     (mail,) = post.queue(SOMEBODY_DEAD).claim(post.now, LATER, 10)
