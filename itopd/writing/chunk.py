@@ -27,6 +27,9 @@ from itopd.writing.protocols import Behaviour, Guard, Hooks, Reaction, Veto, Wri
 from itopd.writing.uniqueness import Clash, Uniqueness
 from itopd.writing.working import Item, Working
 
+Tags = MutableMapping[Hashable, tuple[str, int]]
+"""Tag -> root class and id of the object that it stands for; 0 for a refused creation."""
+
 _DEEPEST = 10
 """How far writes may bring about other writes."""
 
@@ -76,7 +79,7 @@ class _Slot:
 
 
 class Chunk:
-    """The work on one chunk. ``tags`` is read and extended: tag -> id, 0 for a refused creation."""
+    """The work on one chunk. ``tags`` is read and extended."""
 
     def __init__(
         self,
@@ -84,7 +87,7 @@ class Chunk:
         connection: sa.Connection,
         history: History,
         now: str,
-        tags: MutableMapping[Hashable, int],
+        tags: Tags,
     ) -> None:
         self._database = participants.database
         self._layout = participants.layout
@@ -170,17 +173,25 @@ class Chunk:
         defaults = self._defaults.get(cls)
         if defaults is None:
             defaults = self._defaults[cls] = layout.defaults(self._now)
-        return Draft(layout, None, self._resolved(values), examine(layout, values), defaults, self._now)
+        return Draft(layout, None, self._resolved(layout, values), examine(layout, values), defaults, self._now)
 
     def _update(self, item: Item, values: Mapping[str, Any]) -> Draft:
         layout = item.layout
-        return Draft(layout, item, self._resolved(values), examine(layout, values), item.values, self._now)
+        return Draft(layout, item, self._resolved(layout, values), examine(layout, values), item.values, self._now)
 
-    def _resolved(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def _resolved(self, layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values with ids for pending keys as far as known, 0 for the others."""
         return {
-            code: self._tags.get(value.tag, 0) if type(value) is Pending else value for code, value in values.items()
+            code: self._made(value, layout.keys[code]) if type(value) is Pending else value
+            for code, value in values.items()
         }
+
+    def _made(self, reference: Pending, root: str) -> int:
+        """Return the id of the object of a hierarchy that a tag stands for; 0 while there is none."""
+        made, id_ = self._tags.get(reference.tag, (root, 0))
+        if made != root:
+            raise ItopdError(f"'{reference.tag}' is a {made}, but is used as a {root}")
+        return id_
 
     def _look_up_keys(self, drafts: Iterable[Draft]) -> None:
         """Learn which targets of keys exist; one statement per root class."""
@@ -269,7 +280,8 @@ class Chunk:
             draft = self._draft_at_turn(slot)
             verdict = self._judge(draft, 0) if draft is not None else _not_found(intent)
         if isinstance(intent, Create) and intent.tag is not None:
-            self._tags[intent.tag] = verdict.id if verdict.status == "created" else 0
+            root = self._database.model[intent.cls].root
+            self._tags[intent.tag] = (root, verdict.id if verdict.status == "created" else 0)
         return verdict
 
     def _waiting_in_vain(self, intent: Intent) -> Verdict | None:
@@ -284,7 +296,7 @@ class Chunk:
                 raise ItopdError(
                     f"an intent on {intent.cls} refers to '{reference.tag}', which no earlier creation makes"
                 )
-            if not self._tags[reference.tag]:
+            if not self._tags[reference.tag][1]:
                 text = f"{code or 'object'}: the object '{reference.tag}' that it refers to was refused"
                 issues.append(Issue(code, "pending_refused", text))
         return _refused(intent.cls, 0, *issues) if issues else None
@@ -297,13 +309,15 @@ class Chunk:
             return None if item is None else self._update(item, intent.values)
         if draft is not None:
             if slot.pending:
-                draft.given = self._resolved(intent.values)
+                draft.given = self._resolved(draft.layout, intent.values)
             if slot.pending or (draft.item is not None and draft.item.dirty):
                 draft.begin()
         return draft
 
     def _id(self, intent: Update) -> int:
-        return self._tags.get(intent.id.tag, 0) if isinstance(intent.id, Pending) else intent.id
+        if isinstance(intent.id, Pending):
+            return self._made(intent.id, self._database.model[intent.cls].root)
+        return intent.id
 
     def _judge(self, draft: Draft, depth: int) -> Verdict:
         layout = draft.layout

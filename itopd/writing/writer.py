@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import ChainMap
-from collections.abc import Hashable, Iterator, MutableMapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from itopd.clock import Clock, to_itop
 from itopd.database import Database
 from itopd.rules import Rules
-from itopd.writing.chunk import Chunk, Participants, Verdict
+from itopd.writing.chunk import Chunk, Participants, Tags, Verdict
 from itopd.writing.flush import flush
 from itopd.writing.history import History
 from itopd.writing.intents import Change, Create, Intent, Issue, Outcome, Update
@@ -59,7 +59,7 @@ class Writer:
         nothing behind; later intents see what the earlier ones did. Raises :class:`~itopd.errors.ModelError` for an
         unknown class or attribute, and whatever makes the whole transaction unusable.
         """
-        tags: dict[Hashable, int] = {}
+        tags: Tags = {}
         outcomes: list[Outcome] = []
         for chunk in self._chunks(intents):
             with _collector_at_rest():
@@ -90,10 +90,10 @@ class Writer:
         return known
 
     def _write_chunk(
-        self, connection: sa.Connection, intents: Sequence[Intent], change: Change, tags: dict[Hashable, int]
+        self, connection: sa.Connection, intents: Sequence[Intent], change: Change, tags: Tags
     ) -> list[Outcome]:
         """Write a chunk; when the database refuses it, write its halves, down to the intent that is to blame."""
-        before, own_tags = change.id, ChainMap[Hashable, int]({}, tags)
+        before, own_tags = change.id, ChainMap[Hashable, tuple[str, int]]({}, tags)
         savepoint = connection.begin_nested()
         try:
             outcomes, written = self._decide_and_flush(connection, intents, change, own_tags)
@@ -103,7 +103,7 @@ class Writer:
             savepoint.rollback()
             change.id = before
             if len(intents) == 1:
-                return [_refused_by_database(intents[0], error, tags)]
+                return [_refused_by_database(intents[0], error, tags, self._database.model[intents[0].cls].root)]
             middle = len(intents) // 2
             halves = (intents[:middle], intents[middle:])
             return [outcome for half in halves for outcome in self._write_chunk(connection, half, change, tags)]
@@ -115,7 +115,7 @@ class Writer:
         return outcomes
 
     def _decide_and_flush(
-        self, connection: sa.Connection, intents: Sequence[Intent], change: Change, tags: MutableMapping[Hashable, int]
+        self, connection: sa.Connection, intents: Sequence[Intent], change: Change, tags: Tags
     ) -> tuple[list[Outcome], list[Written]]:
         now = to_itop(self._clock.now(), self._database.timezone)
         history = History(self._database, change, now)
@@ -157,10 +157,10 @@ def _collector_at_rest() -> Iterator[None]:
         gc.enable()
 
 
-def _refused_by_database(intent: Intent, error: Exception, tags: dict[Hashable, int]) -> Outcome:
+def _refused_by_database(intent: Intent, error: Exception, tags: Tags, root: str) -> Outcome:
     """Return the outcome of the one intent that the database does not take."""
     if isinstance(intent, Create) and intent.tag is not None:
-        tags[intent.tag] = 0
+        tags[intent.tag] = (root, 0)
     reason = error.orig if isinstance(error, DBAPIError) else error
     id_ = intent.id if isinstance(intent, Update) and isinstance(intent.id, int) else 0
     issue = Issue(None, "database", f"the database refuses the object: {reason}")

@@ -61,9 +61,7 @@ def applied(rows: Rows, tree: Tree) -> Rows:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.booleans()), max_size=40), st.integers(0, 40))
-def test_any_series_of_inserts_and_moves_leaves_itops_numbers(
-    steps: list[tuple[int, int, bool]], known: int
-) -> None:
+def test_any_series_of_inserts_and_moves_leaves_itops_numbers(steps: list[tuple[int, int, bool]], known: int) -> None:
     rows: Rows = {}
     before: Rows = {}
     tree = Tree("Group", [])

@@ -1,0 +1,300 @@
+"""What writing means, one object and one statement at a time: slow and obvious, to hold the bulk writer against.
+
+It knows the plain part of ``spec/objects.md`` (defaults, checks, uniqueness, nested sets, history, links) and takes
+nothing from ``itopd.writing`` but the words for questions and answers. Every look-up reads whole tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from itopd.attributes import TEXT_KINDS, HistoryKind, bind
+from itopd.database import Database, collation_key
+from itopd.datamodel.model import Class, UniquenessRule
+from itopd.writing import Change, Create, Intent, Pending, Update
+
+Answer = tuple[str, int, tuple[str, ...], tuple[str, ...]]
+"""Status, id, kinds of issues, kinds of warnings."""
+
+CONDITIONS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "employee_number != ''": lambda values: collation_key(values["employee_number"]) != collation_key("")
+}
+"""Conditions of the rules that the tests meet."""
+
+
+class Reference:
+    """Writes intents one by one. ``ids`` are the ids that the creations are to take, 0 for those to be refused."""
+
+    def __init__(self, database: Database, connection: sa.Connection, now: str, ids: Iterator[int]) -> None:
+        self.database = database
+        self.model = database.model
+        self.connection = connection
+        self.now = now
+        self.ids = ids
+        self.tags: dict[Any, int] = {}
+
+    def write(self, intents: Sequence[Intent], change: Change) -> list[Answer]:
+        answers: list[Answer] = []
+        for intent in intents:
+            id_ = next(self.ids)
+            answer = self._create(intent, id_, change) if isinstance(intent, Create) else self._change(intent, change)
+            answers.append(answer)
+            if isinstance(intent, Create) and intent.tag is not None:
+                self.tags[intent.tag] = answer[1]
+        return answers
+
+    def _create(self, intent: Create, id_: int, change: Change) -> Answer:
+        cls = self.model[intent.cls]
+        if refused := self._refused_references(intent.values.values()):
+            return ("refused", 0, ("pending_refused",) * refused, ())
+        given = self._resolve(intent.values)
+        values = {code: bind(cls.attributes[code]).default(self.now) for code in self._codes(cls)} | given
+        issues, warnings = self._check(cls, 0, values, set(values))
+        if issues:
+            return ("refused", 0, tuple(issues), tuple(warnings))
+        for part in self.model.table_classes(cls.name):
+            row: dict[str, Any] = {part.key_column: id_}
+            if part.final_class_column:
+                row[part.final_class_column] = cls.name
+            for code in self._codes(cls):
+                if cls.attributes[code].origin == part.name:
+                    kind = bind(cls.attributes[code])
+                    row |= dict(zip((c.name for c in kind.columns), kind.encode(values[code]), strict=True))
+            self._insert(part.name, row)
+        for code in self._trees(cls):
+            self._insert_node(cls.attributes[code].origin, code, id_, values[code])
+        self._record_links(cls, id_, None, values, set(), change)
+        self._operation(change, "CMDBChangeOpCreate", cls.name, id_, {})
+        return ("created", id_, (), tuple(warnings))
+
+    def _change(self, intent: Update, change: Change) -> Answer:
+        if refused := self._refused_references([intent.id, *intent.values.values()]):
+            return ("refused", 0, ("pending_refused",) * refused, ())
+        id_ = self.tags[intent.id.tag] if isinstance(intent.id, Pending) else intent.id
+        given = self._resolve(intent.values)
+        found = self._final_class(intent.cls, id_)
+        if found is None:
+            return ("refused", id_, ("not_found",), ())
+        cls = self.model[found]
+        old = self._values(cls, id_)
+        changed = {code for code, value in given.items() if not bind(cls.attributes[code]).equal(old[code], value)}
+        if not changed:
+            return ("unchanged", id_, (), ())
+        new = old | given
+        issues, warnings = self._check(cls, id_, new, changed)
+        if issues:
+            return ("refused", id_, tuple(issues), tuple(warnings))
+        for code in self._codes(cls):
+            if code in changed:
+                attribute = cls.attributes[code]
+                kind = bind(attribute)
+                table = self.database.table(attribute.origin)
+                row = dict(zip((c.name for c in kind.columns), kind.encode(new[code]), strict=True))
+                self.connection.execute(table.update().where(self._key(attribute.origin) == id_).values(row))
+                if code in self._trees(cls):
+                    self._move_node(attribute.origin, code, id_, new[code])
+        self._record_links(cls, id_, old, new, changed, change)
+        for code in self._codes(cls):
+            if code in changed:
+                self._record_value(cls, id_, code, old[code], new[code], change)
+        return ("updated", id_, (), tuple(warnings))
+
+    # -- checks
+
+    def _check(self, cls: Class, id_: int, values: Mapping[str, Any], codes: set[str]) -> tuple[list[str], list[str]]:
+        issues: list[str] = []
+        warnings: list[str] = []
+        for rule in cls.uniqueness_rules:
+            if self._is_taken(rule, id_, values):
+                (issues if rule.blocking else warnings).append("not_unique")
+        for code in codes:
+            attribute, value = cls.attributes[code], values[code]
+            kind = bind(attribute)
+            if kind.is_null(value):
+                if not attribute.nullable:
+                    issues.append("null")
+            elif refused := kind.check(value):
+                issues.append(refused.kind.value)
+            elif (
+                attribute.is_external_key and self._final_class(self.model[attribute.target or ""].root, value) is None
+            ):
+                issues.append("target_not_found")
+            elif attribute.type == "AttributeHierarchicalKey" and id_ in self._with_ancestors(
+                attribute.origin, code, value
+            ):
+                issues.append("value_not_allowed")
+        return sorted(issues), sorted(warnings)
+
+    def _is_taken(self, rule: UniquenessRule, id_: int, values: Mapping[str, Any]) -> bool:
+        cls = self.model[rule.root_class]
+        holds = CONDITIONS[rule.filter] if rule.filter else lambda _: True
+        for other in self._ids(cls):
+            theirs = self._values(cls, other)
+            same = all(self._same(cls, code, values[code], theirs[code]) for code in rule.attributes)
+            if same and other != id_ and holds(theirs):
+                return True
+        return False
+
+    def _same(self, cls: Class, code: str, one: Any, other: Any) -> bool:
+        if bind(cls.attributes[code]).columns[0].kind in TEXT_KINDS:
+            return collation_key(one) == collation_key(other)
+        return bool(one == other)
+
+    # -- nested sets, by iTop's arithmetic on the rows
+
+    def _insert_node(self, cls: str, code: str, id_: int, parent: int) -> None:
+        left, right = self._sides(cls, code)
+        if parent:
+            place = self._number(cls, right, parent)
+            self._shift(cls, right, right >= place, 2)
+            self._shift(cls, left, left > place, 2)
+        else:
+            place = self._highest(right) + 1
+        self._set_node(cls, id_, {left.name: place, right.name: place + 1})
+
+    def _move_node(self, cls: str, code: str, id_: int, parent: int) -> None:
+        left, right = self._sides(cls, code)
+        first, last = self._number(cls, left, id_), self._number(cls, right, id_)
+        size = last - first + 1
+        key = self._key(cls)
+        branch = list(self.connection.execute(sa.select(key).where(left >= first, left <= last)).scalars())
+        outside = key.not_in(branch)
+        for side in (left, right):
+            self._shift(cls, side, sa.and_(outside, side > last), -size)
+        if parent:
+            target = self._number(cls, right, parent)
+            for side in (left, right):
+                self._shift(cls, side, sa.and_(outside, side >= target), size)
+        else:
+            others = self.connection.execute(sa.select(sa.func.max(right)).where(outside)).scalar() or 0
+            target = max(others, last) + 1
+        for side in (left, right):
+            self._shift(cls, side, key.in_(branch), target - first)
+
+    def _with_ancestors(self, cls: str, code: str, id_: int) -> set[int]:
+        table, found = self.database.table(cls), set[int]()
+        while id_ and id_ not in found:
+            found.add(id_)
+            id_ = self.connection.execute(sa.select(table.c[code]).where(self._key(cls) == id_)).scalar() or 0
+        return found
+
+    def _sides(self, cls: str, code: str) -> tuple[sa.Column[int], sa.Column[int]]:
+        table = self.database.table(cls)
+        return table.c[f"{code}_left"], table.c[f"{code}_right"]
+
+    def _number(self, cls: str, side: sa.Column[int], id_: int) -> int:
+        return int(self.connection.execute(sa.select(side).where(self._key(cls) == id_)).scalar_one())
+
+    def _highest(self, right: sa.Column[int]) -> int:
+        return int(self.connection.execute(sa.select(sa.func.max(right))).scalar() or 0)
+
+    def _shift(self, cls: str, side: sa.Column[int], where: sa.ColumnElement[bool], by: int) -> None:
+        self.connection.execute(self.database.table(cls).update().where(where).values({side.name: side + by}))
+
+    def _set_node(self, cls: str, id_: int, numbers: Mapping[str, int]) -> None:
+        self.connection.execute(self.database.table(cls).update().where(self._key(cls) == id_).values(numbers))
+
+    # -- history
+
+    def _record_value(self, cls: Class, id_: int, code: str, old: Any, new: Any, change: Change) -> None:
+        kind = bind(cls.attributes[code])
+        if not cls.attributes[code].tracked:
+            return
+        operation = f"CMDBChangeOpSetAttribute{kind.history.value}"
+        if kind.history in {HistoryKind.SCALAR, HistoryKind.URL}:
+            columns = {"oldvalue": kind.history_text(old)[:255], "newvalue": kind.history_text(new)[:255]}
+        else:
+            columns = {"prevdata": kind.history_text(old)}
+        self._operation(change, operation, cls.name, id_, {"attcode": code, **columns})
+
+    def _record_links(
+        self,
+        cls: Class,
+        id_: int,
+        old: Mapping[str, Any] | None,
+        new: Mapping[str, Any],
+        changed: set[str],
+        change: Change,
+    ) -> None:
+        for code, key in cls.attributes.items():
+            link_sets = self.model[key.target].attributes.values() if key.is_external_key and key.target else ()
+            for link_set in link_sets:
+                if link_set.linked_class not in cls.lineage or link_set.ext_key_to_me != code:
+                    continue
+                remote = link_set.ext_key_to_remote
+                item = (cls.attributes[remote].target, new[remote]) if remote else (cls.name, id_)
+                details = {"attcode": link_set.code, "item_class": item[0], "item_id": item[1]}
+                events: list[tuple[str, int, dict[str, Any]]] = []
+                if link_set.tracking_level & 1 and (old is None or code in changed):
+                    events.append(("AddRemove", new[code], {"type": "added"}))
+                    if old is not None:
+                        events.append(("AddRemove", old[code], {"type": "removed"}))
+                elif link_set.tracking_level & 2 and old is not None and code not in changed:
+                    events.append(("Tune", new[code], {"link_id": id_}))
+                for event, host, more in events:
+                    final = self._target_class(cls, code, host) if host else None
+                    if final is not None:
+                        name = f"CMDBChangeOpSetAttributeLinks{event}"
+                        self._operation(change, name, final, host, {**details, **more})
+
+    def _operation(self, change: Change, operation: str, cls: str, id_: int, columns: Mapping[str, Any]) -> None:
+        if change.id is None:
+            row = {"date": self.now, "userinfo": change.userinfo, "user_id": change.user_id, "origin": change.origin}
+            change.id = self._insert("CMDBChange", row)
+        values: dict[str, Any] = {"changeid": change.id, "objclass": cls, "objkey": id_, "optype": operation, **columns}
+        operation_id: int | None = None
+        for part in self.model.table_classes(operation):
+            table = self.database.table(part.name)
+            names = [column.name for column in table.columns]
+            row = {name: value for name, value in values.items() if name in names}
+            operation_id = self._insert(part.name, row if operation_id is None else row | {"id": operation_id})
+
+    # -- rows
+
+    def _codes(self, cls: Class) -> list[str]:
+        return [code for code, a in cls.attributes.items() if a.is_stored and code != "finalclass"]
+
+    def _trees(self, cls: Class) -> list[str]:
+        return [code for code in self._codes(cls) if cls.attributes[code].type == "AttributeHierarchicalKey"]
+
+    def _key(self, cls: str) -> sa.Column[int]:
+        return self.database.table(cls).c[self.model[cls].key_column]
+
+    def _ids(self, cls: Class) -> list[int]:
+        return list(self.connection.execute(sa.select(self._key(cls.name))).scalars())
+
+    def _insert(self, cls: str, row: Mapping[str, Any]) -> int:
+        result = self.connection.execute(self.database.table(cls).insert().values(row))
+        (key,) = result.inserted_primary_key or (0,)
+        return int(key)
+
+    def _final_class(self, cls: str, id_: int) -> str | None:
+        root = self.model[self.model[cls].root]
+        table = self.database.table(root.name)
+        column = table.c[root.final_class_column] if root.final_class_column else sa.literal(root.name)
+        found = self.connection.execute(sa.select(column).where(self._key(root.name) == id_)).scalar()
+        return found if found is not None and cls in self.model[found].lineage else None
+
+    def _target_class(self, cls: Class, code: str, id_: int) -> str | None:
+        """Return the final class of the target of a key: any row of the target's root table will do."""
+        return self._final_class(self.model[cls.attributes[code].target or ""].root, id_)
+
+    def _values(self, cls: Class, id_: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for part in self.model.table_classes(cls.name):
+            table = self.database.table(part.name)
+            row = self.connection.execute(table.select().where(self._key(part.name) == id_)).mappings().one()
+            for code in self._codes(cls):
+                if cls.attributes[code].origin == part.name:
+                    kind = bind(cls.attributes[code])
+                    values[code] = kind.decode([row[column.name] for column in kind.columns])
+        return values
+
+    def _refused_references(self, values: Iterable[Any]) -> int:
+        return sum(isinstance(value, Pending) and not self.tags[value.tag] for value in values)
+
+    def _resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return {code: self.tags[v.tag] if isinstance(v, Pending) else v for code, v in given.items()}
