@@ -3,6 +3,7 @@
 ``wiring`` makes a :class:`Heartbeat` (tasks, jobs, lanes, state store, the child entry); then
 
 * :func:`tick` does everything that is due, once;
+* :func:`run_now` runs one job, whatever is planned;
 * :func:`run` is the daemon;
 * :func:`status` looks at everything.
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from itopd.clock import to_itop
 from itopd.heartbeat.jobs import Job, Jobs, synchronise_jobs
 from itopd.heartbeat.schedule import Schedule
 from itopd.heartbeat.tasks import Synchronisation, Task, first_by_name, synchronise
-from itopd.heartbeat.wall_clock import disambiguated
+from itopd.heartbeat.wall_clock import disambiguated, whole_second
 from itopd.heartbeat.world import Heartbeat, log_of
 from itopd.state import (
     ClaimRefused,
@@ -59,9 +60,12 @@ class Due:
     entry: Entry
     row: TaskRow
     planned: datetime
+    """What the next date is counted from."""
     head: Head | None
     resumes: bool
     """The head's run is open and nobody works on it any more."""
+    asked_at: datetime | None = None
+    """Somebody asked for a run now, whatever is planned: the ledger knows it under this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,12 @@ class Claimed:
     row: TaskRow
     """As it was before the claim."""
     run: Run
+    planned: datetime
+    """What the next date is counted from."""
+
+    def next_date(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return when the task or job is due after this run."""
+        return _next_date(self.entry, self.planned, now, zone)
 
 
 def entries_of(heartbeat: Heartbeat, jobs: Jobs) -> tuple[Entry, ...]:
@@ -158,6 +168,20 @@ def look(heartbeat: Heartbeat, entries: Sequence[Entry]) -> Picture:
     return picture_of(heartbeat, entries, heads, [rows[id(entry.rows)].get(entry.subject.name) for entry in entries])
 
 
+def look_at(heartbeat: Heartbeat, entry: Entry) -> Due | Held | None:
+    """Return what a run now would be, whatever is planned; ``None`` when the task or job has no row."""
+    head = ledger.heads(heartbeat.state).get(entry.subject)
+    row = first_by_name(entry.rows.read()).get(entry.subject.name)
+    if row is None:
+        return None
+    if head is not None and head.run.state.is_open:
+        if _is_abandoned(head):
+            return Due(entry, row, head.run.due, head, resumes=True)
+        return Held(entry.subject, head.owner, head.acquired, head.run.id)
+    now = heartbeat.clock.now()
+    return Due(entry, row, _planned(row, head, heartbeat) or whole_second(now), head, resumes=False, asked_at=now)
+
+
 def picture_of(
     heartbeat: Heartbeat, entries: Sequence[Entry], heads: Mapping[Subject, Head], rows: Sequence[TaskRow | None]
 ) -> Picture:
@@ -189,11 +213,11 @@ def claim(heartbeat: Heartbeat, due: Due) -> Claimed | None:
     run = _take_over(heartbeat, due) if due.resumes else _claim_new(heartbeat, due)
     if run is None:
         return None
-    late = (heartbeat.clock.now() - due.planned).total_seconds()
+    late = (heartbeat.clock.now() - (due.asked_at or due.planned)).total_seconds()
     log_of(heartbeat, run).info(
         "run_claimed", due=to_itop(run.due, heartbeat.zone), attempt=run.attempts, late_seconds=round(late)
     )
-    return Claimed(due.entry, due.row, run)
+    return Claimed(due.entry, due.row, run, due.planned)
 
 
 def _claim_new(heartbeat: Heartbeat, due: Due) -> Run | None:
@@ -204,15 +228,15 @@ def _claim_new(heartbeat: Heartbeat, due: Due) -> Run | None:
             heartbeat.state,
             due.entry.subject,
             due=due_time,
-            next_due=due.entry.schedule.next(due.planned, now, heartbeat.zone),
+            next_due=_next_date(due.entry, due.planned, now, heartbeat.zone),
             owner=heartbeat.owner,
             seen=due.head,
             now=now,
             lease_seconds=heartbeat.lease_seconds,
         )
 
-    run = attempt(due.planned)
-    if run is ClaimRefused.ALREADY_RUN:
+    run = attempt(due.asked_at or due.planned)
+    if run is ClaimRefused.ALREADY_RUN and due.asked_at is None:
         # Somebody planned the row by hand for a date that the ledger knows already: it runs, under the present time.
         # If instead another process has just claimed this date, the head has changed and this is refused too.
         run = attempt(now)
@@ -249,6 +273,11 @@ def _take_over(heartbeat: Heartbeat, due: Due) -> Run | None:
     )
     log_of(heartbeat, run).error("run_given_up", attempts=head.run.attempts)
     return None
+
+
+def _next_date(entry: Entry, planned: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the date after a run; a run that somebody asked for leaves a date to come as it is."""
+    return planned if planned > now else entry.schedule.next(planned, now, zone)
 
 
 def _is_abandoned(head: Head) -> bool:

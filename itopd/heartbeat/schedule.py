@@ -70,7 +70,7 @@ class Periodic:
 
     def next(self, planned: datetime, now: datetime, zone: ZoneInfo) -> datetime:
         """Return the first point of the grid that is not before the present second, and after ``planned``."""
-        now = whole_second(now)
+        planned, now = whole_second(planned), whole_second(now)
         if self.seconds % _DAY == 0:
             return self._next_day(planned, now, zone)
         missed = max(0, (now - planned) // timedelta(seconds=1))

@@ -179,7 +179,7 @@ class Supervisor:
         heartbeat, claimed = self._heartbeat, active.claimed
         run, entry = claimed.run, claimed.entry
         ended = heartbeat.clock.now()
-        next_due = entry.schedule.next(run.due, ended, heartbeat.zone)
+        next_due = claimed.next_date(ended, heartbeat.zone)
         failures = 0 if outcome.succeeded else run.failures + 1
         next_due = backed_off(next_due, failures, ended)
         change = self._row_at_end(claimed, started, ended, seconds, next_due, outcome)

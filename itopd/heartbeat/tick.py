@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError, SettingsError
 from itopd.heartbeat import dispatch
-from itopd.heartbeat.dispatch import Due, Held
+from itopd.heartbeat.dispatch import Due, Entry, Held
 from itopd.heartbeat.jobs import Jobs
 from itopd.heartbeat.supervisor import RunReport, Supervisor
 from itopd.heartbeat.world import AWAY, Heartbeat, reason_of
-from itopd.state import SubjectKind
-from itopd.state.tasks import OwnTaskRows
 
 _RENEWALS_PER_LEASE = 3
 _PATIENCE = 30.0
@@ -49,33 +48,26 @@ def tick(heartbeat: Heartbeat, *, only: str | None = None) -> TickReport:
     ``only`` limits the round to one task or job by name. SIGTERM and SIGINT stop it as they stop the daemon. Raises
     :class:`DatabaseError` when the database is away.
     """
+    return _in_loop(_tick(heartbeat, only))
+
+
+def run_now(heartbeat: Heartbeat, job: str) -> TickReport:
+    """Run one job now, whatever is planned; a planned date that is still to come stays.
+
+    It is recorded like any other run, and never runs twice at once: when another process works on it, the report says
+    who. Raises :class:`SettingsError` when there is no such job, it is disabled or its file is wrong,
+    :class:`DatabaseError` when the database is away.
+    """
+    return _in_loop(_run_now(heartbeat, job))
+
+
+def _in_loop(work: Coroutine[Any, Any, TickReport]) -> TickReport:
     try:
-        return asyncio.run(_tick(heartbeat, only))
+        return asyncio.run(work)
     except AWAY as error:
         if isinstance(error, DatabaseError):
             raise
         raise DatabaseError(f"the database went away: {reason_of(error)}; what was due stays due") from error
-
-
-def run_now(heartbeat: Heartbeat, job: str) -> TickReport:
-    """Make one job due at this moment and run it; its later runs are planned from its schedule as ever.
-
-    Raises :class:`SettingsError` when there is no such job, and with its problem when its file is wrong.
-    """
-    jobs = heartbeat.load_jobs()
-    broken = next((one for one in jobs.broken if one.name == job), None)
-    if broken is not None:
-        raise SettingsError(broken.problem)
-    found = next((one for one in jobs.jobs if one.name == job), None)
-    if found is None:
-        known = ", ".join(one.name for one in jobs.jobs) or "none"
-        raise SettingsError(f"there is no job '{job}'; the jobs are: {known}")
-    if not found.enabled:
-        raise SettingsError(f"{found.path}: the job is disabled; write enabled = yes to run it")
-    dispatch.synchronise_rows(heartbeat, jobs)
-    now = heartbeat.clock.now().replace(microsecond=0)
-    OwnTaskRows(heartbeat.state, SubjectKind.JOB).update(job, {"next_run_date": now})
-    return tick(heartbeat, only=job)
 
 
 def problems_of(heartbeat: Heartbeat, jobs: Jobs) -> tuple[str, ...]:
@@ -113,17 +105,47 @@ async def _tick(heartbeat: Heartbeat, only: str | None) -> TickReport:
     await asyncio.to_thread(dispatch.synchronise_rows, heartbeat, jobs)
     entries = [entry for entry in dispatch.entries_of(heartbeat, jobs) if only in (None, entry.subject.name)]
     picture = await asyncio.to_thread(dispatch.look, heartbeat, entries)
-    supervisor = Supervisor(heartbeat, _PATIENCE)
+    runs, lost = await _supervised(heartbeat, picture.due)
+    return TickReport(runs, (*picture.held, *lost), problems_of(heartbeat, jobs))
+
+
+async def _run_now(heartbeat: Heartbeat, job: str) -> TickReport:
+    jobs = heartbeat.load_jobs()
+    entry = _entry_of(heartbeat, jobs, job)
+    await asyncio.to_thread(dispatch.synchronise_rows, heartbeat, jobs)
+    found = await asyncio.to_thread(dispatch.look_at, heartbeat, entry)
+    if found is None:
+        raise ConflictError(f"the job {job} has no row yet, another process is making it; try again")
+    if isinstance(found, Held):
+        return TickReport((), (found,), ())
+    runs, lost = await _supervised(heartbeat, (found,))
+    return TickReport(runs, lost, ())
+
+
+def _entry_of(heartbeat: Heartbeat, jobs: Jobs, job: str) -> Entry:
+    broken = next((one for one in jobs.broken if one.name == job), None)
+    if broken is not None:
+        raise SettingsError(broken.problem)
+    entries = {entry.job.name: entry for entry in dispatch.entries_of(heartbeat, jobs) if entry.job is not None}
+    entry = entries.get(job)
+    if entry is None or entry.job is None:
+        raise SettingsError(f"there is no job '{job}'; the jobs are: {', '.join(sorted(entries)) or 'none'}")
+    if not entry.job.enabled:
+        raise SettingsError(f"{entry.job.path}: the job is disabled; write enabled = yes to run it")
+    return entry
+
+
+async def _supervised(heartbeat: Heartbeat, due: Sequence[Due]) -> tuple[tuple[RunReport, ...], tuple[Held, ...]]:
+    """Claim and carry out what is due, with leases renewed and signals heard."""
+    supervisor, stop = Supervisor(heartbeat, _PATIENCE), asyncio.Event()
     renewing = asyncio.create_task(keep_leases(heartbeat, supervisor), name="leases")
-    stop = asyncio.Event()
     try:
         with _signals(stop, supervisor):
-            runs, lost = await _do_all(heartbeat, supervisor, picture.due, stop)
+            return await _do_all(heartbeat, supervisor, due, stop)
     finally:
         supervisor.kill("the tick was aborted")
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
-    return TickReport(runs, (*picture.held, *lost), problems_of(heartbeat, jobs))
 
 
 async def _do_all(

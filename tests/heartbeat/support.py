@@ -18,7 +18,7 @@ from itopd.clock import Clock, FixedClock
 from itopd.errors import SettingsError
 from itopd.heartbeat import Control, Heartbeat, InlineExecutor, Jobs, Lane, RunOutcome, RunSpec, Task
 from itopd.heartbeat.executors import Executor
-from itopd.state import RowChange, StateStore, TaskRow
+from itopd.state import RowChange, StateStore, TaskRow, TaskRows
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2027, 2, 10, 9, 0, 0, tzinfo=UTC)
@@ -51,7 +51,7 @@ class MemoryRows:
 def heartbeat_of(
     state: StateStore,
     *tasks: Task,
-    rows: MemoryRows | None = None,
+    rows: TaskRows | None = None,
     load_jobs: Callable[[], Jobs] = Jobs,
     executor: Executor | None = None,
     clock: Clock | None = None,

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from itopd.clock import FixedClock, from_itop, to_itop
-from itopd.errors import DatabaseError
-from itopd.heartbeat import EVENTS, Job, Jobs, Periodic, RunReport, Task, TickReport, status, status_text, tick
+from itopd.errors import DatabaseError, SettingsError
+from itopd.heartbeat import EVENTS, Job, Jobs, Periodic, RunReport, Task, TickReport, run_now, status, status_text, tick
 from itopd.heartbeat.jobs import BrokenJob
 from itopd.state import (
     Owner,
@@ -138,6 +138,41 @@ class TestRuns:
         assert ran == 18
 
 
+class TestRunNow:
+    def test_it_runs_now_and_leaves_the_plan_alone(self, state: StateStore) -> None:
+        clock = FixedClock(NOW)
+        heartbeat = heartbeat_of(state, load_jobs=lambda: Jobs((job("Succeed-job"),)), clock=clock)
+        tick(heartbeat)
+        clock.advance(7)
+        OwnTaskRows(state, SubjectKind.JOB).update("Succeed-job", {"next_run_date": NOW + timedelta(seconds=100)})
+        for count in (2, 3):
+            report = run_now(heartbeat, "Succeed-job")
+            assert (report.exit_code, [run.message for run in report.runs]) == (0, ["did Succeed-job"])
+            (found,) = OwnTaskRows(state, SubjectKind.JOB).read()
+            assert (found.next_run_date, found.total_exec_count) == (NOW + timedelta(seconds=100), count)
+            clock.advance(0.5)
+
+    def test_it_is_busy_while_another_process_works_on_it(self, state: StateStore) -> None:
+        heartbeat = heartbeat_of(state, load_jobs=lambda: Jobs((job("Succeed"),)))
+        TestOthers().claim_by(state, Owner("elsewhere", 4711, "1"), SubjectKind.JOB)
+        report = run_now(heartbeat, "Succeed")
+        assert (report.exit_code, "elsewhere pid 4711" in report.held[0].owner) == (75, True)
+
+    @pytest.mark.parametrize(
+        ("name", "complaint"),
+        [
+            ("bad", r"bad\.params:1: unknown service 'x'"),
+            ("off", r"off\.params: the job is disabled; write enabled = yes"),
+            ("none", "there is no job 'none'; the jobs are: good, off"),
+        ],
+    )
+    def test_what_cannot_run_is_told_with_its_problem(self, state: StateStore, name: str, complaint: str) -> None:
+        broken = BrokenJob("bad", Path("bad.params"), "bad.params:1: unknown service 'x'")
+        jobs = Jobs((job("good"), replace(job("off"), enabled=False)), (broken,))
+        with pytest.raises(SettingsError, match=complaint):
+            run_now(heartbeat_of(state, load_jobs=lambda: jobs), name)
+
+
 class TestFailures:
     def test_a_failure_is_recorded_and_the_others_run(self, state: StateStore) -> None:
         rows = MemoryRows()
@@ -206,11 +241,11 @@ class TestFailures:
 
 
 class TestOthers:
-    def claim_by(self, state: StateStore, owner: Owner, due: datetime = NOW) -> None:
+    def claim_by(self, state: StateStore, owner: Owner, kind: SubjectKind = SubjectKind.TASK) -> None:
         claimed = ledger.claim(
             state,
-            Subject(SubjectKind.TASK, "Succeed"),
-            due=due,
+            Subject(kind, "Succeed"),
+            due=NOW,
             next_due=NOW + timedelta(seconds=10),
             owner=owner,
             seen=None,
