@@ -58,13 +58,9 @@ def install(database: Database, writer: Writer, clock: Clock, administrator: Adm
     Raises :class:`RefusedError` when the database holds anything, :class:`ConflictError` when another installation
     is at work on it.
     """
+    _require_empty(database)
     with database.named_lock("itopd-init"):
-        held = _held_tables(database)
-        if held:
-            raise RefusedError(
-                f"{database.where} is not empty (it holds {', '.join(held[:3])}{', ...' if len(held) > 3 else ''}): "
-                "name an empty database in database_url, or use this one as it is"
-            )
+        _require_empty(database)  # another installation may have filled it since
         database.create_schema()
         with database.write() as connection:
             _write_profiles(database, connection)
@@ -72,9 +68,14 @@ def install(database: Database, writer: Writer, clock: Clock, administrator: Adm
     return len(list(database.definitions()))
 
 
-def _held_tables(database: Database) -> list[str]:
+def _require_empty(database: Database) -> None:
     with database.read() as connection:
-        return sorted(sa.inspect(connection).get_table_names())
+        held = sorted(sa.inspect(connection).get_table_names())
+    if held:
+        raise RefusedError(
+            f"{database.where} is not empty (it holds {', '.join(held[:3])}{', ...' if len(held) > 3 else ''}): "
+            "name an empty database in database_url, or use this one as it is"
+        )
 
 
 def _write_profiles(database: Database, connection: sa.Connection) -> None:

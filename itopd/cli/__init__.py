@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 from importlib import import_module
 
 import click
 
 from itopd import __version__
-from itopd.errors import ItopdError
+from itopd.errors import EXIT_DONE, ItopdError, SettingsError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 COMMANDS = {
     "check": (
@@ -59,7 +64,8 @@ class Commands(click.Group):
     "config",
     metavar="FILE[,FILE...]",
     envvar="ITOPD_CONFIG",
-    help="The settings: parameters files, later ones over earlier ones.  [default: ./itopd.params, /etc/itopd/itopd.params]",
+    help="The settings: parameters files, later ones over earlier ones.  "
+    "[default: ./itopd.params, /etc/itopd/itopd.params]",
 )
 @click.pass_context
 def root(ctx: click.Context, config: str | None) -> None:
@@ -68,19 +74,38 @@ def root(ctx: click.Context, config: str | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with a code of ``itopd.errors``."""
+    """Run the command line and exit with a code of ``itopd.errors``, 130 when it was interrupted."""
     try:
-        code = root.main(args=arguments, prog_name="itopd", standalone_mode=False)
+        code = _invoke(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
-        code = 64
+        code = SettingsError.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("itopd: interrupted", err=True)
-        code = 130
+        code = INTERRUPTED
     except ItopdError as error:
         click.echo(f"itopd: {error.message}", err=True)
         code = error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away: nothing to tell it
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        _forget_output()
+        code = EXIT_DONE
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw: reported in full, under its documented code
+        traceback.print_exc()
+        click.echo(f"itopd: internal error ({type(error).__name__}: {error}): report it with the lines above", err=True)
+        code = ItopdError.exit_code
+    sys.exit(code)
+
+
+def _invoke(arguments: list[str]) -> int:
+    try:
+        with root.make_context("itopd", list(arguments)) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return EXIT_DONE
+
+
+def _forget_output() -> None:
+    """Send what is left of the output nowhere: its reader went away and need not hear of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,7 +14,7 @@ def config_command() -> None:
     """Show the settings in force."""
 
 
-@config_command.command("show")
+@config_command.command("show", short_help="print every setting that was given, with its origin")
 @click.option("--all", "everything", is_flag=True, help="Settings at their defaults too.")
 @click.pass_obj
 def show(config: str | None, everything: bool) -> None:

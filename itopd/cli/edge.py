@@ -10,24 +10,29 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
-from itopd.settings import LoadedSettings, declared_parameters
+from itopd.settings import LoadedSettings, Settings, declared_parameters
 from itopd.wiring import load, set_up_log
 
 DEFAULT_PLACES = (Path("itopd.params"), Path("/etc/itopd/itopd.params"))
 
 
-def settings_of(
-    config: str | None, overrides: Mapping[str, str] | None = None, *, log_level: int = logging.WARNING
-) -> LoadedSettings:
+def settings_of(config: str | None, *, log_level: int = logging.WARNING) -> LoadedSettings:
     """Load the settings: the files named with ``--config``, else the first of :data:`DEFAULT_PLACES` that exists.
 
     A command that prints its own report logs warnings only.
     """
-    loaded = load(settings_files(config), overrides or {}, os.environ)
+    loaded = load(settings_files(config), {}, os.environ)
     set_up_log(loaded.settings, log_level)
     for warning in loaded.warnings:
         click.echo(f"itopd: warning: {warning}", err=True)
     return loaded
+
+
+def settings_with(config: str | None, own: Mapping[str, str]) -> Settings:
+    """Load the settings again, now with those that the parameters files of one call give; they win."""
+    settings = load(settings_files(config), own, os.environ).settings
+    set_up_log(settings, logging.WARNING)
+    return settings
 
 
 def settings_files(config: str | None) -> list[str]:
@@ -38,9 +43,9 @@ def settings_files(config: str | None) -> list[str]:
 
 
 def parameters_help(models: Sequence[type[BaseModel]]) -> list[tuple[str, str]]:
-    """Return option and text of every parameter, for ``--help``."""
+    """Return option and text of every parameter of the command line, for ``--help``."""
     rows = []
-    for one in (one for model in models for one in declared_parameters(model)):
+    for one in (one for model in models for one in declared_parameters(model) if "cli" in one.where):
         name = f"--{one.name}NAME=TEXT" if one.family else f"--{one.name}=TEXT"
         default = "" if one.default in ("", None, False) or one.family else f"  [default: {one.default}]"
         rows.append((name, one.help + ("  [mandatory]" if one.mandatory else default)))

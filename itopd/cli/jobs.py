@@ -19,7 +19,7 @@ def job_command() -> None:
     """List the jobs, run one now."""
 
 
-@job_command.command("list")
+@job_command.command("list", short_help="the jobs: service, schedule, next and last run")
 @click.pass_obj
 def list_(config: str | None) -> None:
     """List the jobs of the jobs folder: service, schedule, when the next run is due, how the last one ended."""
@@ -49,7 +49,7 @@ def _last(job: JobState, settings: Settings) -> str:
     return f"{to_itop(run.due, settings.zone)} {run.state}" if run else "never"
 
 
-@job_command.command("run")
+@job_command.command("run", short_help="run a job now")
 @click.argument("name")
 @click.pass_context
 def run(ctx: click.Context, name: str) -> None:

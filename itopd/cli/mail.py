@@ -23,7 +23,7 @@ def mail_command() -> None:
     """Look at the queue of e-mails, put one in."""
 
 
-@mail_command.command("enqueue")
+@mail_command.command("enqueue", short_help="put one e-mail into the queue")
 @click.option("--to", required=True, metavar="ADDRESS[,ADDRESS...]", help="Recipients.")
 @click.option("--cc", default="", metavar="ADDRESS[,ADDRESS...]", help="Recipients of a copy.")
 @click.option("--bcc", default="", metavar="ADDRESS[,ADDRESS...]", help="Recipients nobody else sees.")
@@ -61,7 +61,7 @@ def enqueue(
     click.echo(f"queued as #{number}")
 
 
-@mail_command.command("list")
+@mail_command.command("list", short_help="the queue, oldest first")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.pass_obj

@@ -43,6 +43,9 @@ def query_command(
         except OqlError as error:
             _point_at(text, error)
             raise
+        missing = [name for name in resolved.parameters if name not in values]
+        if missing:
+            raise SettingsError(f"the query uses :{missing[0]}: give its value with --arg {missing[0]}=VALUE")
         for hint in resolved.hints:
             click.echo(f"itopd: hint: {hint.message}", err=True)
         parameters = ExportParameters(
@@ -61,7 +64,10 @@ def query_command(
             rows = list(islice(chain.from_iterable(selection.chunks(connection)), limit + 1))
     header = [column.header for column in selection.columns]
     print_table(header, [[_shown(column.read(row)) for column in selection.columns] for row in rows[:limit]])
-    click.echo(f"{len(rows)} rows" if len(rows) <= limit else f"the first {limit} rows; --limit shows more")
+    if len(rows) > limit:
+        click.echo(f"the first {limit} rows; --limit shows more")
+    else:
+        click.echo("1 row" if len(rows) == 1 else f"{len(rows)} rows")
 
 
 def _argument(word: str) -> tuple[str, str]:

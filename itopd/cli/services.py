@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import click
 
-from itopd.cli.edge import parameters_help, settings_of
+from itopd.cli import INTERRUPTED
+from itopd.cli.edge import parameters_help, settings_of, settings_with
 from itopd.cli.exit_codes import itop_exit_code
 from itopd.cli.progress import terminal_progress
 from itopd.errors import ItopdError, SettingsError
@@ -23,6 +24,7 @@ from itopd.settings import (
     resolve_parameters,
     setting_names,
 )
+from itopd.settings.filters import Value
 from itopd.wiring import SERVICES, CallParameters, call_names, known_names, open_application
 
 
@@ -58,14 +60,36 @@ export_command = ServiceCommand(SERVICES["export"])
 
 def run_service(service: Service, config: str | None, words: Sequence[str]) -> int:
     """Run one service from the command line and return its exit code."""
-    call = read_call(service, config, words)
+    start = read_start(config, words)
+    try:
+        call = read_call(service, start)
+    except ItopdError as error:
+        return _refused(service, start.rules, error)
     try:
         return perform(service, call, words)
     except ItopdError as error:
-        if not call.rules.zero_exit_on_error:
-            raise
-        click.echo(f"ERROR: {error.message}", err=True)
-        return itop_exit_code(service.name, error)
+        return _refused(service, call.rules, error)
+    except KeyboardInterrupt:
+        click.echo("itopd: interrupted: what was being written is undone, what was done before stays", err=True)
+        return INTERRUPTED
+
+
+def _refused(service: Service, rules: Rules, error: ItopdError) -> int:
+    """Return iTop's exit code of a refusal where the rules ask for it; raise it otherwise."""
+    if not rules.zero_exit_on_error:
+        raise error
+    click.echo(f"ERROR: {error.message}", err=True)
+    return itop_exit_code(service.name, error)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is known of a call before its parameters files are read."""
+
+    config: str | None
+    given: Mapping[str, Value]
+    settings: Settings
+    rules: Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +102,25 @@ class Call:
     rules: Rules
 
 
-def read_call(service: Service, config: str | None, words: Sequence[str]) -> Call:
-    """Read the settings, the parameters files (which may hold settings, too) and whose rules hold."""
+def read_start(config: str | None, words: Sequence[str]) -> Start:
+    """Read the settings, and whose rules hold as far as settings and arguments tell."""
     given, _ = parse_arguments(words)
-    base = settings_of(config).settings
-    rules = CallParameters(compat=str(given.get("compat", ""))).rules(base)
-    files = read_parameter_files(str(given.get("param_file", "")), rules)
+    settings = settings_of(config).settings
+    return Start(config, given, settings, CallParameters(compat=str(given.get("compat", ""))).rules(settings))
+
+
+def read_call(service: Service, start: Start) -> Call:
+    """Read the parameters files, which may hold settings and say whose rules hold, too."""
+    given = start.given
+    files = read_parameter_files(str(given.get("param_file", "")), start.rules)
     misplaced = setting_names().intersection(given) - parameter_keys(CallParameters, service.parameters)
     if misplaced:
         name = min(misplaced)
         raise SettingsError(f"--{name} is a setting: write it in a settings file (--config) or a parameters file")
     own_words = {name: value for name, value in given.items() if name in call_names()}
-    parameters = resolve_parameters(CallParameters, own_words, files, rules, other_known=known_names()).values
+    parameters = resolve_parameters(CallParameters, own_words, files, start.rules, other_known=known_names()).values
     own = {key: value for key, value in files.values.items() if key in setting_names()}
-    settings = settings_of(config, own).settings if own else base
+    settings = settings_with(start.config, own) if own else start.settings
     return Call(settings, parameters, files, parameters.rules(settings))
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from itopd.clock import SystemClock
 from itopd.cli.edge import settings_of
-from itopd.errors import ItopdError, MissingFile, SettingsError
+from itopd.clock import SystemClock
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, DatabaseError, ItopdError, MissingFile, SettingsError
 from itopd.installation import Administrator, install, new_password
 from itopd.settings import Settings
 from itopd.state import open_state
@@ -58,25 +58,23 @@ def _first_line(path: Path) -> str:
 @click.command("check")
 @click.pass_context
 def check_command(ctx: click.Context) -> None:
-    """Look at everything that itopd needs; each line says ok, or what to do. Exit code 1 when something is to do."""
+    """Look at everything that itopd needs; each line says ok, or what to do. Exit code 1 when something is to do.
+
+    The state store is made if it is missing: that is how one knows that it can be.
+    """
     settings = settings_of(ctx.obj).settings
-    checks: list[tuple[str, Callable[[Settings], str]]] = [
-        ("data folder", _check_folder),
-        ("data model", _check_model),
-        ("database", _check_database),
-        ("account", _check_account),
-        ("state store", _check_state),
-        ("jobs", _check_jobs),
-        ("mail", _check_mail),
-    ]
-    failed = False
-    for name, check in checks:
-        try:
-            click.echo(f"ok     {name}: {check(settings)}")
-        except ItopdError as error:
-            failed = True
-            click.echo(f"TO DO  {name}: {error.message}")
-    ctx.exit(1 if failed else 0)
+    good = [_line(name, check, settings) for name, check in _CHECKS]
+    ctx.exit(EXIT_DONE if all(good) else EXIT_ISSUES)
+
+
+def _line(name: str, check: Callable[[Settings], str], settings: Settings) -> bool:
+    """Print the line of one check; return whether all is well."""
+    try:
+        click.echo(f"ok     {name}: {check(settings)}")
+    except ItopdError as error:
+        click.echo(f"TO DO  {name}: {error.message}")
+        return False
+    return True
 
 
 def _check_folder(settings: Settings) -> str:
@@ -99,28 +97,37 @@ def _check_database(settings: Settings) -> str:
             rest = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
             raise SettingsError(
                 f"{application.database.where} does not fit the data model: {'; '.join(differences[:3])}{rest}. "
-                "Name iTop's own datamodel-production.xml in data_model, or let iTop's set-up bring its tables up to date"
+                "Name iTop's own datamodel-production.xml in data_model, or let iTop's set-up bring its tables "
+                "up to date"
             )
         return f"{application.database.where}, tables as in the data model"
 
 
 def _check_account(settings: Settings) -> str:
-    with open_application(settings) as application:
-        account = application.account("", "")
-        return f"{account.login} acts where no auth_user is given (run_as)"
+    try:
+        with open_application(settings) as application:
+            account = application.account("", "")
+    except DatabaseError as error:
+        raise SettingsError("it can be looked at once the database is right") from error
+    return f"{account.login} acts where no auth_user is given (run_as)"
 
 
 def _check_state(settings: Settings) -> str:
+    if settings.effective_state_url.startswith("sqlite") and not settings.data_folder.is_dir():
+        raise SettingsError("it can be made once the data folder is there")
     store = open_state(settings.effective_state_url)
     store.close()
     return store.url
 
 
 def _check_jobs(settings: Settings) -> str:
+    folder = settings.jobs_folder
+    if "jobs_folder" in settings.model_fields_set and not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder: create it, or correct jobs_folder")
     jobs = jobs_of(settings)
     if jobs.broken:
         raise SettingsError("; ".join(job.problem for job in jobs.broken))
-    return f"{len(jobs.jobs) or 'none'} in {settings.jobs_folder}"
+    return f"{len(jobs.jobs) or 'none'} in {folder}"
 
 
 def _check_mail(settings: Settings) -> str:
@@ -135,3 +142,14 @@ def _check_mail(settings: Settings) -> str:
             "or start the server; mails wait in the queue until then"
         ) from error
     return f"SMTP server {host}:{port} answers"
+
+
+_CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+    ("data folder", _check_folder),
+    ("data model", _check_model),
+    ("database", _check_database),
+    ("account", _check_account),
+    ("state store", _check_state),
+    ("jobs", _check_jobs),
+    ("mail", _check_mail),
+)

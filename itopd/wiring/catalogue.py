@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -20,6 +21,9 @@ from itopd.settings import (
     parameter_keys,
     setting_names,
 )
+
+CONFIG_VARIABLE: Final = "ITOPD_CONFIG"
+"""Environment variable that names the settings files; it is no setting itself."""
 
 SERVICES: Mapping[str, Service] = {service.name: service for service in (exports.SERVICE, imports.SERVICE)}
 
@@ -63,4 +67,5 @@ def service_names() -> frozenset[str]:
 
 def load(paths: list[str], overrides: Mapping[str, object], environ: Mapping[str, str]) -> LoadedSettings:
     """Load the settings, those of an attached iTop included; keys of services in the same files are left to them."""
-    return load_settings(paths, overrides, environ, read_itop=read_itop_settings, other_known=service_names())
+    settings = {name: value for name, value in environ.items() if name != CONFIG_VARIABLE}
+    return load_settings(paths, overrides, settings, read_itop=read_itop_settings, other_known=service_names())

@@ -122,8 +122,8 @@ def _deliver_through_a_crash(stage: Stage, sink: Path) -> None:
     stage.act(f"{MAILS} mails, and kill -9 in the middle of their delivery")
     for number in range(1, MAILS + 1):
         words = (
-            "mail", "enqueue", f"--to=person{number:04}@grid.example", f"--subject=Maintenance {number} of {MAILS}: déjà prévue",
-            "--body=The rack is moved on Friday.",
+            "mail", "enqueue", f"--to=person{number:04}@grid.example",
+            f"--subject=Maintenance {number} of {MAILS}: déjà prévue", "--body=The rack is moved on Friday.",
         )  # fmt: skip
         if number == 1:
             stage.run(*words)

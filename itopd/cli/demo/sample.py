@@ -55,10 +55,12 @@ def cmdb() -> list[Sheet]:
         Sheet("OSFamily", ["name"], [("Linux",), ("BSD",)]),
         Sheet("NetworkDeviceType", ["name"], [("Switch",), ("Router",)]),
         Sheet("Model", ["name", "brand_id->name", "type"], [
-            ("Boreal 2U", "Boreal", "Server"), ("Ferrum F1", "Ferrum", "Server"), ("Lumen 48", "Lumen", "NetworkDevice"),
+            ("Boreal 2U", "Boreal", "Server"), ("Ferrum F1", "Ferrum", "Server"),
+            ("Lumen 48", "Lumen", "NetworkDevice"),
         ]),
         Sheet("Team", ["name", "email", "org_id->name"], [
-            (f"{word} team", f"{word.lower()}@grid.example", "Grid Operations") for word in ("Network", "Systems", "Desk")
+            (f"{word} team", f"{word.lower()}@grid.example", "Grid Operations")
+            for word in ("Network", "Systems", "Desk")
         ]),
         Sheet("Rack", ["name", "org_id->name", "location_id->name", "nb_u"], [
             (rack, "Grid Operations", f"{CITIES[index // 4]} data centre", 42) for index, rack in enumerate(racks)
