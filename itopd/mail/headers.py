@@ -84,7 +84,7 @@ def bare_ids(text: str) -> list[str]:
 def parameter(name: str, value: str) -> str:
     """Return one parameter of a content header, folded onto a line of its own (RFC 2231 where ASCII will not do)."""
     value = clean(value)
-    if _PRINTABLE.fullmatch(value) and len(value) + value.count('"') + value.count("\\") <= 60:
+    if _PRINTABLE.fullmatch(value) and "=?" not in value and len(value) + value.count('"') + value.count("\\") <= 60:
         return f';{FOLD}{name}="{_quoted(value)}"'
     pieces, piece = [], "utf-8''"
     for character in value:

@@ -103,7 +103,7 @@ def test_a_file_name_comes_back(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["report.pdf", 'a"b\\c.txt', "Société 日本.pdf", "x" * 200, "a\r\nX: y.txt", "50%.csv"]
+    "name", ["report.pdf", 'a"b\\c.txt', "Société 日本.pdf", "x" * 200, "a\r\nX: y.txt", "50%.csv", "=?utf-8?q?x?="]
 )
 def test_the_usual_suspects_of_file_names_come_back(name: str) -> None:
     header = "Content-Disposition: attachment" + parameter("filename", name)
