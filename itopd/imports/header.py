@@ -208,10 +208,13 @@ def _plain_name(written: str) -> str:
 def unknown_column(written: str, names: Names) -> InputError:
     """Return the refusal of a column that nobody knows, with the nearest known name."""
     shown = "".join(char for char in written if char not in '"<>' and char.isprintable())
-    near = get_close_matches(_plain_name(written), names.codes, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    if written.startswith(("\u00ef\u00bb\u00bf", "\ufeff")):
-        hint = "; the file begins with the byte order mark of UTF-8: give charset=UTF-8"
+    name = _plain_name(written)
+    near = get_close_matches(name, names.codes, n=1)
+    hint = f" (did you mean '{near[0]}'?)" if near else ""
+    if name in names.codes.values():
+        hint = " (it is a code, and labels are expected: give no_localize=1)"
+    elif written.startswith(("\u00ef\u00bb\u00bf", "\ufeff")):
+        hint = " (the file begins with the byte order mark of UTF-8: give charset=UTF-8)"
     possible = ", ".join(name for name in names.codes if ARROW not in name)
     return InputError(
         f"Unknown column: '{shown}'{hint}. Possible columns: {possible}, and key{ARROW}attribute for each key",

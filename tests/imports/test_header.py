@@ -42,7 +42,7 @@ def test_names_are_trimmed_starred_and_without_case() -> None:
 def test_labels_are_names_and_codes_are_not_when_localized() -> None:
     header = header_of("Person", "Last Name", "Organization->Name", "Organization", localized=True)
     assert codes(header) == ["name", "org_id->name", "org_id"]
-    with pytest.raises(InputError, match="Unknown column: 'first_name'"):
+    with pytest.raises(InputError, match=r"Unknown column: 'first_name' .*give no_localize=1"):
         header_of("Person", "first_name", localized=True)
 
 
@@ -79,7 +79,7 @@ def test_ids_are_columns_unless_the_rules_are_itops(column: str) -> None:
 
 
 def test_an_unknown_column_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(InputError, match="Unknown column: 'fist_name'; did you mean 'first_name'") as refused:
+    with pytest.raises(InputError, match=r"Unknown column: 'fist_name' .did you mean 'first_name'") as refused:
         header_of("Person", "name", "fist_name")
     assert (refused.value.exit_code, refused.value.column) == (65, "fist_name")
     with pytest.raises(InputError, match="Unknown column: ''"):

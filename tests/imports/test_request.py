@@ -31,7 +31,7 @@ REFUSALS: list[tuple[str, str | bytes, dict[str, Any], type[ItopdError], int, st
     ("Person", GOOD, {"charset": "KLINGON"}, SettingsError, 64, "unknown charset 'KLINGON'"),
     ("Person", GOOD, {"date_format": "H:i"}, SettingsError, 64, "has no year and no month and no day"),
     ("Person", GOOD, {"no_localize": "perhaps"}, SettingsError, 64, "no_localize 'perhaps'"),
-    ("Person", "nam\nA\n", {}, InputError, 65, "Unknown column: 'nam'; did you mean 'name'"),
+    ("Person", "nam\nA\n", {}, InputError, 65, "Unknown column: 'nam' (did you mean 'name'?)"),
     ("Person", "phone\n1\n", {}, SettingsError, 64, "No reconciliation scheme"),
     ("Person", GOOD, {"reconciliationkeys": "email"}, SettingsError, 64, "not found in the input columns: 'email'"),
     ("Person", GOOD.encode() + b"C\xff,D,1\n", {}, InputError, 65, "line 3: byte 0xFF"),
