@@ -10,7 +10,7 @@ for row in connection.execute(compiled.select):
 
 from itopd.oql.arguments import Argument, ObjectReference, account_arguments
 from itopd.oql.compile import ColumnPath, CompiledColumn, CompiledQuery, compile_count, compile_query
-from itopd.oql.parser import parse
+from itopd.oql.parser import parse, parse_condition
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import Hint, ResolvedQuery, Selected, resolve
 from itopd.oql.text import to_text
@@ -32,6 +32,7 @@ __all__ = [
     "compile_count",
     "compile_query",
     "parse",
+    "parse_condition",
     "resolve",
     "to_text",
 ]

@@ -66,10 +66,13 @@ def _like_pattern(pattern: str) -> Callable[[str], re.Match[str] | None]:
 
 
 def regexp(pattern: object, text: object) -> int | None:
-    """``REGEXP``: search, ignoring case but not accents."""
+    """``REGEXP``: search, ignoring case but not accents; ``None`` for a pattern of the data that is none."""
     if pattern is None or text is None:
         return None
-    return int(regular_expression(as_text(pattern)).search(as_text(text)) is not None)
+    try:
+        return int(regular_expression(as_text(pattern)).search(as_text(text)) is not None)
+    except re.error:
+        return None
 
 
 _POSIX_CLASSES = {
