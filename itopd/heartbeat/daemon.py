@@ -186,7 +186,7 @@ class _Daemon:
 
     def _report_dead(self, loops: set[asyncio.Task[None]]) -> None:
         for task in loops:
-            if task.done():
+            if task.done() and (not self._stop.is_set() or task.exception() is not None):
                 self._heartbeat.log.error("loop_died", loop=task.get_name(), exc_info=task.exception())
                 self._died = True
 

@@ -214,7 +214,7 @@ def claim(heartbeat: Heartbeat, due: Due) -> Claimed | None:
     if run is None:
         return None
     late = (heartbeat.clock.now() - (due.asked_at or due.planned)).total_seconds()
-    log_of(heartbeat, run).info(
+    log_of(heartbeat, run).debug(
         "run_claimed", due=to_itop(run.due, heartbeat.zone), attempt=run.attempts, late_seconds=round(late)
     )
     return Claimed(due.entry, due.row, run, due.planned)
