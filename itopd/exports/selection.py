@@ -75,17 +75,20 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
     selected = {one.alias: one.cls for one in resolved.selected}
     fields = parse_fields(listed, selected, context.database.model)
     _require_writable(fields, context.database.model)
+    needed = [_paths(field) for field in fields]
     compiled = compile_query(
         resolved,
         context.database,
-        columns=[path for field in fields for path in _paths(field)],
+        columns=list(dict.fromkeys(path for paths in needed for path in paths)),
         arguments={**account_arguments(context.account.user_id, context.account.contact_id), **parameters.arguments},
         reader=Reader(hide_obsolete=not shows_obsolete(context, connection)),
         now=to_itop(context.clock.now(), context.database.timezone),
     )
     build = _Columns(context, connection, parameters, selected)
-    pairs = zip(compiled.columns[::2], compiled.columns[1::2], strict=True)
-    columns = tuple(build.column(field, *pair) for field, pair in zip(fields, pairs, strict=True))
+    read = {column.path: column for column in compiled.columns}  # what several fields need is read once
+    columns = tuple(
+        build.column(field, read[value], read[owner]) for field, (value, owner) in zip(fields, needed, strict=True)
+    )
     return Selection(columns, compiled.select)
 
 
