@@ -11,6 +11,7 @@ from itopd.attributes.case_log import LogEntry, append_entry, read_entries
 from itopd.attributes.columns import BINARY_KINDS, TEXT_KINDS, Column, ColumnKind, Stored
 from itopd.attributes.documents import Document, StopWatchState, StoredCaseLog, ThresholdState
 from itopd.attributes.html import sanitise_html
+from itopd.attributes.html_text import html_to_text
 from itopd.attributes.refusals import Refused, RefusedKind
 from itopd.attributes.secrets import Encrypted, PasswordHash
 
@@ -34,6 +35,7 @@ __all__ = [
     "TypeOf",
     "append_entry",
     "bind",
+    "html_to_text",
     "read_entries",
     "sanitise_html",
 ]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from itopd.attributes import LogEntry, StoredCaseLog, bind, read_entries
+from itopd.attributes import LogEntry, StoredCaseLog, bind, html_to_text, read_entries
 from itopd.clock import to_itop
 from itopd.datamodel import Attribute, Model
 from itopd.exports.columns import (
@@ -27,7 +27,6 @@ from itopd.exports.kinds import Kind
 from itopd.exports.parameters import ExportParameters
 from itopd.exports.preferences import shows_obsolete
 from itopd.exports.tags import tag_labels
-from itopd.mail import html_to_text
 from itopd.objects import fetch
 from itopd.oql import (
     ColumnPath,

@@ -28,8 +28,6 @@ NOT_YET: Final = {
     "AttributeTagSet": "tag sets",
     "AttributeTable": "tables",
     "AttributePropertySet": "property sets",
-    "AttributeHTML": "HTML",
-    "AttributeTemplateHTML": "HTML",
 }
 NEVER: Final = {"AttributeStopWatch": "stop watch"}
 
@@ -247,8 +245,8 @@ def _check_type(model: Model, cls: Class, column: Column) -> None:
     attribute = column.attribute
     if attribute is not None:
         word = NEVER.get(attribute.type)
-        if word is None and (attribute.type in NOT_YET or attribute.format == "html"):
-            word = f"values of this type ({NOT_YET.get(attribute.type, 'HTML')}) come later"
+        if word is None and attribute.type in NOT_YET:
+            word = f"values of this type ({NOT_YET[attribute.type]}) come later"
         if word is not None:
             raise InputError(f"Column '{column.written}' cannot be imported: {word}", line=1, column=column.written)
         return

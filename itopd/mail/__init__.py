@@ -8,7 +8,6 @@ transport -> claims. A crash loses nothing and repeats at most the mail in fligh
 from itopd.mail.addresses import valid_address
 from itopd.mail.claims import Rescued
 from itopd.mail.delivery import Delivery, Limits, deliver
-from itopd.mail.html_text import html_to_text
 from itopd.mail.message import Address, Attachment, Message, Part
 from itopd.mail.payload import PayloadError, read_payload, write_payload
 from itopd.mail.queue import QueueCount, QueueRow, counts, listing, put, put_all
@@ -31,7 +30,6 @@ __all__ = [
     "Transport",
     "counts",
     "deliver",
-    "html_to_text",
     "listing",
     "open_transport",
     "put",

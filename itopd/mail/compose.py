@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
+from itopd.attributes import html_to_text
 from itopd.errors import InputError
 from itopd.mail import headers
 from itopd.mail.addresses import mailbox, split_list
-from itopd.mail.html_text import html_to_text
 from itopd.mail.message import HTML, PLAIN, Address, Message
 from itopd.mail.mime import Entity, attachment_entity, multipart, picture_entity, text_entity
 from itopd.mail.pictures import Picture, embed

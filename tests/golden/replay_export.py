@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-
+from itopd.attributes import html_to_text
 from itopd.cli import services
 from itopd.cli.exit_codes import itop_exit_code
 from itopd.database import Database
@@ -150,3 +150,9 @@ def _kind(error: ItopdError | None) -> str:
 def _text(output: bytes, expect: dict[str, Any]) -> str:
     text = output.decode(expect.get("encoding", "utf-8"))
     return text.replace(APP_ROOT, "{APP_ROOT}/")
+
+
+@replays("export", lambda vector: vector.data.get("run", {}).get("service") == "html-to-text")
+def replay_html_to_text(vector: Vector) -> None:
+    """Compare the plain text made of a fragment."""
+    check_equal("text", html_to_text(vector.data["run"]["input"]), vector.data["expect"]["output"])

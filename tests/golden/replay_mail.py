@@ -23,9 +23,10 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
+from itopd.attributes import html_to_text
 from itopd.clock import FixedClock, from_itop
 from itopd.database import Database
-from itopd.mail import Address, Message, RetryPolicy, html_to_text, read_payload, write_payload
+from itopd.mail import Address, Message, RetryPolicy, read_payload, write_payload
 from itopd.mail.retries import QUEUED_MAIL
 from itopd.php import unserialize
 from itopd.rules import ITOP

@@ -106,7 +106,6 @@ def test_a_column_given_twice_is_refused_or_the_last_one_wins() -> None:
         ("DocumentFile", "file", "files"),
         ("FAQ", "domains", "tag sets"),
         ("UserRequest", "ttr", "stop watch"),
-        ("DocumentNote", "text", "HTML"),
     ],
 )
 def test_columns_of_types_that_cannot_be_imported_are_refused(cls: str, column: str, word: str) -> None:

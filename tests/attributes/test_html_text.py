@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itopd.mail import html_to_text
+from itopd.attributes import html_to_text
 
 
 @pytest.mark.parametrize(
