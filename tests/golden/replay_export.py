@@ -115,7 +115,9 @@ def _run(vector: Vector) -> Outcome:
         output = io.TextIOWrapper(written, write_through=True)
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(io.StringIO()):
             try:
-                code = services.perform(SERVICE, services.read_call(SERVICE, str(config), words), words)
+                code = services.perform(
+                    SERVICE, services.read_call(SERVICE, services.read_start(str(config), words)), words
+                )
             except ItopdError as error:
                 return Outcome(itop_exit_code(SERVICE.name, error), b"", error)
         return Outcome(code, written.getvalue())
