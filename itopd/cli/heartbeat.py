@@ -9,6 +9,7 @@ import click
 from itopd import heartbeat
 from itopd.cli.edge import settings_files, settings_of
 from itopd.cli.reports import print_report
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, SettingsError
 from itopd.wiring import open_heartbeat
 
 
@@ -22,9 +23,22 @@ def tick_command(ctx: click.Context, only: str | None) -> None:
     """
     settings = settings_of(ctx.obj).settings
     with open_heartbeat(settings, settings_files(ctx.obj)) as beat:
+        if only is not None:
+            _require_known(beat, only)
         report = heartbeat.tick(beat, only=only)
     print_report(report)
     ctx.exit(report.exit_code)
+
+
+def _require_known(beat: heartbeat.Heartbeat, name: str) -> None:
+    jobs = beat.load_jobs()
+    names = [
+        *(task.name for task in beat.tasks),
+        *(job.name for job in jobs.jobs),
+        *(job.name for job in jobs.broken),
+    ]
+    if name not in names:
+        raise SettingsError(f"there is no task or job '{name}'; there are: {', '.join(names)}")
 
 
 @click.command("run")
@@ -38,9 +52,11 @@ def run_command(ctx: click.Context) -> None:
 
 
 @click.command("status")
-@click.pass_obj
-def status_command(config: str | None) -> None:
-    """Show tasks, jobs, what runs now and what ran last; nothing is written."""
-    settings = settings_of(config).settings
-    with open_heartbeat(settings, settings_files(config)) as beat:
-        click.echo(heartbeat.status_text(heartbeat.status(beat), beat))
+@click.pass_context
+def status_command(ctx: click.Context) -> None:
+    """Show tasks, jobs, what runs now and what ran last. Exit code 1 when something keeps one of them from running."""
+    settings = settings_of(ctx.obj).settings
+    with open_heartbeat(settings, settings_files(ctx.obj)) as beat:
+        seen = heartbeat.status(beat)
+        click.echo(heartbeat.status_text(seen, beat), nl=False)
+    ctx.exit(EXIT_ISSUES if seen.problems else EXIT_DONE)

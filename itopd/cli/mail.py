@@ -46,6 +46,10 @@ def enqueue(
 ) -> None:
     """Put one e-mail into the queue; the task ExecAsyncTask delivers it."""
     settings = settings_of(config).settings
+    if not to.strip(", "):
+        raise SettingsError("--to: name at least one recipient")
+    if "\n" in subject or "\r" in subject:
+        raise SettingsError("--subject: write it on one line")
     message = Message(
         sender=_sender(settings, sender),
         to=_checked("to", to),
