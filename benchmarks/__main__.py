@@ -1,0 +1,68 @@
+"""``python -m benchmarks [--rows=N]``: all jobs on SQLite and MariaDB, as one table."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import table
+from benchmarks.databases import MARIADB, SQLITE, ServerMissing, require_mariadb
+from benchmarks.measure import JobFailed
+from benchmarks.persons import write_persons
+from benchmarks.suite import compare
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and return its exit code: 0, 66 for a missing server in CI, 70 for a job that failed."""
+    asked = _parse(arguments)
+    engines = asked.engine or [SQLITE, MARIADB]
+    try:
+        if MARIADB in engines:
+            require_mariadb()
+    except ServerMissing as error:
+        if os.environ.get("CI") == "true":
+            print(f"benchmarks: {error.message}", file=sys.stderr)
+            return error.exit_code
+        engines.remove(MARIADB)
+        print(f"{error.message}\nIts rows are left out.\n")
+    try:
+        _run(engines, asked.rows, asked.mails or max(1, asked.rows // 10))
+    except JobFailed as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 70
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", type=_positive, default=10_000, help="persons to import and export (10000)")
+    parser.add_argument("--mails", type=_positive, help="mails to deliver (a tenth of the rows)")
+    parser.add_argument("--engine", action="append", choices=[SQLITE, MARIADB], help="only this engine")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _run(engines: Sequence[str], rows: int, mails: int) -> None:
+    print(table.header())
+    with tempfile.TemporaryDirectory(prefix="itopd_bench_") as name:
+        folder = Path(name)
+        persons = folder / "persons.csv"
+        write_persons(persons, rows)
+        for engine in engines:
+            for compared in compare(engine, folder / engine, persons, mails):
+                print(table.row(compared), flush=True)
+    print(f"\n{table.NOTES}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

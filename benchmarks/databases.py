@@ -1,0 +1,127 @@
+"""Databases of their own for the jobs, filled as a new installation is, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import sqlalchemy as sa
+
+from benchmarks.persons import ORGANIZATIONS
+from itopd.clock import SystemClock
+from itopd.database import Database
+from itopd.errors import ItopdError
+from itopd.installation import Administrator, install, new_password
+from itopd.settings import Settings, load_settings
+from itopd.wiring import open_configured_database, writer_of
+from itopd.writing import Change, Create
+
+HOST, PORT, USER = "127.0.0.1", 3306, "root"
+
+SQLITE = "SQLite"
+MARIADB = "MariaDB"
+
+
+class ServerMissing(ItopdError):
+    """A server that a benchmark needs does not answer."""
+
+    exit_code = 66
+    kind = "missing_server"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One database with everything around it."""
+
+    engine: str
+    url: str
+    folder: Path
+    """For the state store and the files that jobs write."""
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings of an itopd that works on this database, and on nothing else."""
+        overrides = {
+            "database_url": self.url,
+            "state_url": f"sqlite:///{self.folder}/state.db",
+            "data_folder": str(self.folder),
+            "jobs_folder": str(self.folder),
+        }
+        return load_settings([], overrides, {}).settings
+
+
+def require_mariadb() -> None:
+    """Raise :class:`ServerMissing` when the MariaDB server cannot be used."""
+    try:
+        _admin().close()
+    except pymysql.err.OperationalError as error:
+        raise ServerMissing(f"MariaDB at {HOST}:{PORT} (user {USER}, no password) cannot be used: {error}") from None
+
+
+@contextmanager
+def new_place(engine: str, folder: Path) -> Iterator[Place]:
+    """Give a new installation with its organizations; a database on the server is dropped at the end."""
+    folder.mkdir(parents=True)
+    if engine == SQLITE:
+        place = Place(engine, f"sqlite:///{folder}/itop.db", folder)
+        _fill(place)
+        yield place
+        return
+    name = f"itopd_bench_{os.getpid()}_{secrets.token_hex(4)}"
+    with closing(_admin()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+    try:
+        place = Place(engine, f"mysql://{USER}@{HOST}:{PORT}/{name}", folder)
+        _fill(place)
+        yield place
+    finally:
+        with closing(_admin()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+def _admin() -> Any:
+    return pymysql.connect(host=HOST, port=PORT, user=USER, connect_timeout=5)
+
+
+def _fill(place: Place) -> None:
+    settings, clock = place.settings, SystemClock()
+    with opened(place) as database:
+        writer = writer_of(database, settings.rules, clock)
+        install(database, writer, clock, Administrator("admin", new_password()))
+        with database.write() as connection:
+            intents = [Create("Organization", {"name": name}) for name in ORGANIZATIONS]
+            writer.write(connection, intents, Change("benchmarks"))
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[Database]:
+    """Open the database as itopd does; closed at the end."""
+    database = open_configured_database(place.settings)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def counted_rows(place: Place) -> dict[str, int]:
+    """Return the number of rows of every table that has any."""
+    with opened(place) as database, database.read() as connection:
+        tables = {d.name: database.table(cls.name) for cls in database.model.values() if cls.table
+                  for d in [database.definition(cls.name)]}  # fmt: skip
+        counts = {name: connection.scalar(sa.select(sa.func.count()).select_from(tables[name])) for name in tables}
+    return {name: count for name, count in counts.items() if count}
+
+
+def persons_of(place: Place) -> list[tuple[Any, ...]]:
+    """Return what is stored of every person but its id, in the order of their addresses."""
+    with opened(place) as database, database.read() as connection:
+        contact, person = database.table("Contact"), database.table("Person")
+        columns = [column for column in (*contact.c, *person.c) if column.name != "id"]
+        query = sa.select(*columns).join_from(contact, person, contact.c.id == person.c.id)
+        return sorted(map(tuple, connection.execute(query)), key=repr)

@@ -1,0 +1,81 @@
+"""``make bench`` runs to its end, and its table says what it should; how fast things are is not asked here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import databases, table
+from benchmarks.__main__ import main
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = 200
+JOBS = ["import create", "import unchanged", "export csv", "mail delivery"]
+
+
+def test_every_job_is_done_by_both_and_becomes_one_line_of_the_table() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", f"--rows={ROWS}", "--engine=SQLite"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == table.header().splitlines()
+    rows = [_cells(line) for line in lines[2 : 2 + len(JOBS)]]
+    assert [row[:3] for row in rows] == [
+        ["import create", "SQLite", "200"],
+        ["import unchanged", "SQLite", "200"],
+        ["export csv", "SQLite", "201"],  # the person of the administrator too
+        ["mail delivery", "SQLite", "20"],
+    ]
+    for row in rows:
+        itopd, raw, ratio, speed, statements, peak, over_idle = [float(cell.replace(",", "")) for cell in row[3:10]]
+        assert min(itopd, ratio, speed, statements, peak) > 0
+        assert min(raw, over_idle) >= 0
+        assert over_idle < peak
+        assert row[10].startswith("iTop 3.2: ")
+
+
+def test_rows_of_a_missing_server_are_left_out_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(databases, "PORT", 1)
+    monkeypatch.delenv("CI", raising=False)
+    assert main(["--rows=1", "--engine=MariaDB"]) == 0
+    output = capsys.readouterr().out
+    assert "MariaDB at 127.0.0.1:1 (user root, no password) cannot be used" in output
+    assert "Its rows are left out." in output
+
+
+def test_a_missing_server_is_an_error_in_ci(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(databases, "PORT", 1)
+    monkeypatch.setenv("CI", "true")
+    assert main(["--rows=1"]) == 66
+    captured = capsys.readouterr()
+    assert "cannot be used" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("rows", ["0", "-5", "many"])
+def test_a_number_of_rows_that_is_none_is_refused(rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([f"--rows={rows}"])
+    assert raised.value.code == 2
+    assert "--rows" in capsys.readouterr().err
+
+
+def _cells(line: str) -> list[str]:
+    """Return the cells of a line, cut where the columns are."""
+    cells, start = [], 0
+    for width in table.WIDTHS:
+        cells.append(line[start : start + width].strip())
+        start += width + 2
+    return [*cells, line[start:]]
