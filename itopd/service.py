@@ -63,6 +63,8 @@ class Result:
     """One line for the ledger and the log."""
     counters: Mapping[str, int] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    unfinished: bool = False
+    """It obeyed ``should_stop`` before its end and wants to be run again."""
 
 
 @dataclass(frozen=True, slots=True)

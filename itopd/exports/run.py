@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from itopd.errors import EXIT_DONE, AccessDenied
+from itopd.errors import EXIT_DONE, AccessDenied, ConflictError
 from itopd.exports.columns import Row
 from itopd.exports.destination import published
 from itopd.exports.errors import BadFormat
@@ -28,15 +28,21 @@ class Progressing:
     rows: int = 0
 
     def watch(self, chunks: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
-        """Yield the chunks unchanged."""
+        """Yield the chunks unchanged; raise :class:`Stopped` when it is time to stop."""
         for chunk in chunks:
+            if self.context.should_stop():
+                raise Stopped
             yield chunk
             self.rows += len(chunk)
             self.context.progress(self.rows, None, "rows")
 
 
+class Stopped(Exception):
+    """The run was asked to stop: what was written so far is no export."""
+
+
 def run(context: Context, parameters: ExportParameters) -> Result:
-    """Write what the query selects to ``output``, or to the context's stream.
+    """Write what the query selects to ``output``, or to the context's stream; asked to stop, it leaves no file.
 
     Raises the errors of ``exports.errors``, :class:`OqlError` for the query, :class:`AccessDenied`.
     """
@@ -47,7 +53,11 @@ def run(context: Context, parameters: ExportParameters) -> Result:
         form, options = _format(context, parameters), _options(context, parameters)
         progressing = Progressing(context)
         pieces = form.write(selection.columns, progressing.watch(selection.chunks(connection)), options)
-        size = _write(pieces, parameters.output, context.output)
+        try:
+            size = _write(pieces, parameters.output, context.output)
+        except Stopped:
+            summary = f"stopped after {progressing.rows} rows; export again for the whole"
+            return Result(ConflictError.exit_code, summary, {"rows": progressing.rows}, unfinished=True)
     where = str(parameters.output or "the caller")
     context.log.info("export_done", rows=progressing.rows, bytes=size, output=where)
     return Result(

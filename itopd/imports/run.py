@@ -182,7 +182,7 @@ def _result(context: Context, parameters: Parameters, counters: Counters, lines:
     if stopped:
         summary = f"stopped after {counters.rows} of {lines} rows: {summary}; import the file again for the rest"
         exit_code = ConflictError.exit_code
-    return Result(exit_code, summary, counters.as_mapping(), files)
+    return Result(exit_code, summary, counters.as_mapping(), files, unfinished=stopped)
 
 
 @dataclass(slots=True)

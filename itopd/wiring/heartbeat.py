@@ -39,6 +39,7 @@ from itopd.tasks import exec_async_task
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.tasks.exec_async_task import NAME as EXEC_ASYNC_TASK
 from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
+from itopd.wiring import warm
 from itopd.wiring.application import open_application
 from itopd.wiring.catalogue import SERVICES, CallParameters, call_names, known_names, load
 from itopd.wiring.log import set_up_log
@@ -104,7 +105,7 @@ def open_heartbeat(settings: Settings, config: Sequence[str], log_level: int = l
 
 
 def _heartbeat(settings: Settings, child: Mapping[str, str], state: StateStore, database: Database) -> Heartbeat:
-    executor = ProcessExecutor(CHILD_ENTRY)
+    executor = ProcessExecutor(CHILD_ENTRY, preload=(warm.__name__,))
     return Heartbeat(
         state=state,
         task_rows=BackgroundTaskRows(database),
@@ -165,6 +166,7 @@ def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutco
                 exit_code=result.exit_code,
                 message=result.summary,
                 counters=result.counters,
+                unfinished=result.unfinished,
             )
 
         return _with_output(spec.output_file, run)
@@ -175,5 +177,19 @@ def _with_output(path: str, run: Callable[[BinaryIO], RunOutcome]) -> RunOutcome
         with Path(os.devnull).open("wb") as nowhere:
             return run(nowhere)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with published(Path(path)) as file:
-        return run(file)
+    try:
+        with published(Path(path)) as file:
+            outcome = run(file)
+            if not outcome.succeeded:
+                raise _NotPublishedError(outcome)
+    except _NotPublishedError as stopped:
+        return stopped.outcome
+    return outcome
+
+
+class _NotPublishedError(Exception):
+    """The run ended early: what it wrote is no result."""
+
+    def __init__(self, outcome: RunOutcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome

@@ -189,3 +189,13 @@ def test_a_phrasebook_query_brings_its_fields(people: Database) -> None:
         (outcome,) = writer.write(connection, [Create("QueryOQL", values)], Change("t"))
     assert outcome.status == "created", outcome.issues
     assert exported(people, query=outcome.id) == '"Last Name"\n"Müller"\n'
+
+
+def test_an_export_that_is_asked_to_stop_leaves_no_file_and_says_so(people: Database, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    application = Application(Settings(), ITOPD, NOW, people, bundled_dictionary(people.model))
+    context = application.context(ADMIN, output=io.BytesIO(), progress=lambda *_: None, should_stop=lambda: True)
+    result = SERVICE.run(context, ExportParameters(expression="SELECT Person", fields="name", output=path))
+    assert result.unfinished
+    assert result.exit_code == 75
+    assert not path.exists()
