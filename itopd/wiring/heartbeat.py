@@ -179,11 +179,14 @@ def _with_output(path: str, run: Callable[[BinaryIO], RunOutcome]) -> RunOutcome
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     try:
         with published(Path(path)) as file:
-            outcome = run(file)
-            if not outcome.succeeded:
-                raise _NotPublishedError(outcome)
-    except _NotPublishedError as stopped:
-        return stopped.outcome
+            return _whole(run(file))
+    except _NotPublishedError as early:
+        return early.outcome
+
+
+def _whole(outcome: RunOutcome) -> RunOutcome:
+    if not outcome.succeeded:
+        raise _NotPublishedError(outcome)
     return outcome
 
 
