@@ -22,7 +22,12 @@ from itopd.wiring import open_application
 @click.argument("text")
 @click.option("--fields", default="", help="Columns, as in an export.  [default: id, class and name of each object]")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json", "jsonl"]), default="table", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "jsonl"]),
+    default="table",
+    show_default=True,
+    help="How it is written.",
 )
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Rows of a table.")
 @click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Value of the query's parameter :NAME.")

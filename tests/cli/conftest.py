@@ -1,0 +1,27 @@
+"""Places with an installed database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calls import Place, copy_of, place
+
+PASSWORD = "Tests-of-itopd-1"
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Give a place that ``itopd init`` made; tests leave it as it is."""
+    made = place(tmp_path_factory.mktemp("prepared"))
+    made.write("password", f"{PASSWORD}\n")
+    answer = made.call("init", f"--admin_password_file={made.folder / 'password'}")
+    assert answer.code == 0, answer
+    return made
+
+
+@pytest.fixture
+def installed(prepared: Place, tmp_path: Path) -> Place:
+    """Give a place of the test's own with tables, an administrator ``admin`` and their organization."""
+    return copy_of(prepared, tmp_path)
