@@ -150,6 +150,8 @@ class Chunk:
             slot.draft = self._creation(intent.cls, intent.values)
             slot.subject = id(slot.draft)
             if intent.tag is not None:
+                if intent.tag in creations or intent.tag in self._tags:
+                    raise ItopdError(f"two creations of one call have the tag '{intent.tag}'")
                 creations[intent.tag] = slot.draft
             return slot
         created = creations.get(intent.id.tag) if isinstance(intent.id, Pending) else None
@@ -377,7 +379,7 @@ class Chunk:
             old, new = draft.base[code], draft.changes[code]
             changes.append(ChangedValue(code, old, new, code in draft.hooked))
             self._history.changed(layout, draft.id, code, old, new)
-        item.values.update(draft.changes)
+        item.values = {**item.values, **draft.changes}  # the draft keeps what was
         item.dirty.update(draft.changes)
         self.working.put(item)
         if self._participants.reactions:

@@ -7,16 +7,18 @@ Only what such rules are made of is understood: comparisons of attributes with c
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import sqlalchemy as sa
+
 from itopd.attributes import TEXT_KINDS, bind
-from itopd.database import collation_key
+from itopd.database import Database, collation_key
 from itopd.datamodel.model import Class
 from itopd.objects.rows import is_stored
-from itopd.oql import tree
-from itopd.oql.parser import parse_condition as parse_oql
+from itopd.oql import ColumnPath, compile_query, parse, resolve, tree
+from itopd.oql import parse_condition as parse_oql
 
 Values = Callable[[str], Any]
 Judge = Callable[[Values], bool | None]
@@ -154,3 +156,12 @@ def _negated(judge: Judge) -> Judge:
         return None if answer is None else not answer
 
     return negate
+
+
+def satisfying(database: Database, connection: sa.Connection, cls: str, text: str, ids: Iterable[int]) -> set[int]:
+    """Return those of the stored objects that fulfil a condition which only the database can judge."""
+    among = ", ".join(map(str, ids))
+    query = resolve(parse(f"SELECT {cls} WHERE id IN ({among}) AND ({text})"), database.model)
+    compiled = compile_query(query, database, columns=[ColumnPath(cls, "id")], arguments={}, now="", order=False)
+    (column,) = compiled.columns
+    return {column.decode(row) for row in connection.execute(compiled.select)}

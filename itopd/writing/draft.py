@@ -49,7 +49,8 @@ class Draft:
         if self.item is None:
             self.changes = dict(self.given)
             return
-        base, types = self.base, self.layout.types
+        base = self.base = self.item.values
+        types = self.layout.types
         self.changes = {
             code: value
             for code, value in self.given.items()

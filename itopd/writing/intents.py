@@ -22,7 +22,7 @@ class Create:
     values: Mapping[str, Any]
     """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key."""
     tag: Hashable | None = None
-    """Name under which later intents of the same call may refer to the new object."""
+    """Name under which later intents of the same call may refer to the new object; unique in the call."""
 
 
 @dataclass(frozen=True, slots=True)

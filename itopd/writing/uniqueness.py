@@ -15,6 +15,7 @@ from itopd.attributes import bind
 from itopd.database import Database
 from itopd.datamodel.model import Attribute
 from itopd.objects import fetch, final_classes, find, friendly_names
+from itopd.writing.conditions import satisfying
 from itopd.writing.draft import Draft
 from itopd.writing.intents import Issue
 from itopd.writing.layout import RuleLayout
@@ -113,6 +114,8 @@ class Uniqueness:
             finals = final_classes(database, connection, rule.root_class, ids)
             ids = {id_ for id_ in ids if finals[id_] not in self.layout.exempt}
         if ids and condition is not None and self._outside is None:
+            if not condition.in_memory:
+                return satisfying(database, connection, rule.root_class, condition.text, ids)
             records = fetch(database, connection, rule.root_class, ids, condition.codes)
             ids = {id_ for id_, record in records.items() if condition.holds(record.values.__getitem__)}
         return ids
