@@ -20,6 +20,7 @@ from itopd.errors import OqlError
 from itopd.oql import mysql_dates
 from itopd.oql.values import Kind, Sql, Statement, Value, any_of, infix, text
 
+_EQUALITY = frozenset({"=", "!="})
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
 _LEADING_NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
@@ -53,6 +54,10 @@ class Sqlite:
         if Kind.NULL in kinds or kinds == {Kind.NUMBER}:
             return infix(left.sql, operator, right.sql)
         if left.kind.is_text and right.kind.is_text:
+            if operator in _EQUALITY:
+                for enum, other in ((left, right), (right, left)):
+                    if enum.codes and isinstance(other.literal, str):
+                        return infix(enum.sql, operator, text(self._code(enum, other.literal)).sql)
             return infix(self._key(left), operator, self._key(right))
         if Kind.NUMBER in kinds:
             return self._compare_with_number(operator, left, right)
@@ -73,6 +78,9 @@ class Sqlite:
     def is_in(self, operand: Value, items: Sequence[Value]) -> Sql:
         """Use one list parameter for literals of the operand's kind, else one comparison for each item."""
         if operand.kind.is_text and all(isinstance(item.literal, str) for item in items):
+            if operand.codes:
+                codes = [self._code(operand, str(item.literal)) for item in items]
+                return infix(operand.sql, "IN", sa.bindparam(None, codes, expanding=True, unique=True))
             keys = [self._database.key_value(str(item.literal)) for item in items]
             return infix(self._key(operand), "IN", sa.bindparam(None, keys, expanding=True, unique=True))
         if operand.kind is Kind.NUMBER and all(item.literal is not None for item in items):
@@ -165,6 +173,11 @@ class Sqlite:
                 return sa.func.trim(_shown(arguments[0]), sa.literal_column("' '"))
             case _:
                 return getattr(sa.func, f"itop_{name.lower()}")(*values)  # type: ignore[no-any-return]
+
+    def _code(self, enum: Value, text: str) -> str:
+        """Return the code that a text equals, else the text, which no row then holds: codes compare without keys."""
+        wanted = self._database.key_value(text)
+        return next((code for code in enum.codes if self._database.key_value(code) == wanted), text)
 
     def _key(self, value: Value) -> Sql:
         if isinstance(value.literal, str):
