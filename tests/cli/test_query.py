@@ -1,0 +1,119 @@
+"""``itopd query``: what an OQL query selects, and where a query is wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.calls import Place
+
+
+@pytest.fixture
+def filled(installed: Place) -> Place:
+    """Give a place with a few organizations."""
+    rows = 'Ökonomie,OEK\n[/bold]x,B\n"a\nb\x1b[31m",C\n'
+    installed.write("orgs.csv", f"name,code\n{rows}")
+    answer = installed.call(
+        "import", "--class=Organization", f"--csvfile={installed.folder}/orgs.csv", "--no_localize=1"
+    )
+    assert answer.counter("Created") == 3, answer
+    return installed
+
+
+def test_a_table_shows_what_tells_objects_apart(installed: Place) -> None:
+    answer = installed.call("query", "SELECT Person")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines() == [
+        "id  finalclass  friendlyname",
+        "1   Person      My first name My last name",
+        "1 row",
+    ]
+
+
+def test_a_table_of_two_classes_shows_both(installed: Place) -> None:
+    answer = installed.call("query", "SELECT p, o FROM Person AS p JOIN Organization AS o ON p.org_id = o.id")
+    assert answer.out.splitlines()[0].split() == [
+        "p.id", "p.finalclass", "p.friendlyname", "o.id", "o.friendlyname",
+    ]  # fmt: skip
+
+
+def test_a_table_stays_one_whatever_the_data_hold(filled: Place) -> None:
+    answer = filled.call("query", "SELECT Organization", "--fields=name,code")
+    assert answer.code == 0
+    assert sorted(answer.out.splitlines()[1:-1]) == [
+        "My Company/Department  SOMECODE", "[/bold]x               B", "a b [31m               C",
+        "Ökonomie               OEK",
+    ]  # fmt: skip
+
+
+def test_the_rows_of_a_table_are_limited_and_it_says_so(filled: Place) -> None:
+    answer = filled.call("query", "SELECT Organization", "--limit=2")
+    assert len(answer.out.splitlines()) == 4
+    assert answer.out.splitlines()[-1] == "the first 2 rows; --limit shows more"
+
+
+def test_csv_and_json_are_those_of_an_export(filled: Place) -> None:
+    words = ("SELECT Organization WHERE name = 'ökonomie'", "--fields=name,code")
+    assert filled.call("query", *words, "--format=csv").out == '"name","code"\n"Ökonomie","OEK"\n'
+    assert json.loads(filled.call("query", *words, "--format=json").out) == [{"name": "Ökonomie", "code": "OEK"}]
+    assert len(filled.call("query", "SELECT Organization", "--format=jsonl").out.splitlines()) == 4
+
+
+def test_parameters_of_the_query_are_given_by_name(filled: Place) -> None:
+    text = "SELECT Organization WHERE name = :name AND code = :code"
+    answer = filled.call("query", text, "--arg", "name=Ökonomie", "--arg", "code=OEK", "--format=csv", "--fields=code")
+    assert answer.out == '"code"\n"OEK"\n'
+
+
+def test_a_parameter_that_is_missing_is_named_in_the_words_of_this_command(installed: Place) -> None:
+    answer = installed.call("query", "SELECT Person WHERE name = :name")
+    assert (answer.code, answer.out) == (64, "")
+    assert answer.err == "itopd: the query uses :name: give its value with --arg name=VALUE\n"
+
+
+def test_the_account_that_acts_is_known_to_the_query(installed: Place) -> None:
+    answer = installed.call("query", "SELECT Person WHERE id = :current_contact_id", "--fields=name", "--format=csv")
+    assert (answer.code, answer.out) == (0, '"name"\n"My last name"\n'), answer
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "column", "problem"),
+    [
+        ("SELECT Persn", "SELECT Persn", 7, "unknown class 'Persn' (at position 7); did you mean 'Person'?"),
+        ("SELECT Person WHERE nme = 1", "SELECT Person WHERE nme = 1", 20, "did you mean 'name'?"),
+        ("SELECT Person WHERE", "SELECT Person WHERE", 19, "the query ends too early"),
+        ("SELECT Person\n  WHERE nme = 1", "  WHERE nme = 1", 8, "did you mean 'name'?"),
+        ("SELECT Person WHERE name = 'é' AND nme = 1", "SELECT Person WHERE name = 'é' AND nme = 1", 35, "'nme'"),
+        ("", "", 0, "the query is empty"),
+    ],
+)
+def test_an_error_points_at_the_column(installed: Place, text: str, shown: str, column: int, problem: str) -> None:
+    answer = installed.call("query", text)
+    assert (answer.code, answer.out) == (64, "")
+    line, pointer, said = answer.err.splitlines()
+    assert line == shown
+    assert pointer == " " * column + "^"
+    assert problem in said
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--fields=nme",), "field 'nme': class Person has no attribute 'nme'; did you mean 'name'?"),
+        (("--fields=q.name",), "the query selects no alias 'q'"),
+        (("--format=xml",), "'xml' is not one of 'table', 'csv', 'json', 'jsonl'"),
+        (("--arg", "x"), "--arg=x: write NAME=VALUE"),
+        (("--limit=0",), "0 is not in the range"),
+    ],
+)
+def test_a_wrong_option_is_refused(installed: Place, words: tuple[str, ...], problem: str) -> None:
+    answer = installed.call("query", "SELECT Person", *words)
+    assert (answer.code, answer.out) == (64, "")
+    assert problem in answer.err
+
+
+def test_a_query_writes_nothing(installed: Place) -> None:
+    before = (installed.folder / "itopd.db").read_bytes()
+    installed.call("query", "SELECT Person")
+    assert (installed.folder / "itopd.db").read_bytes() == before
