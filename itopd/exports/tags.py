@@ -20,4 +20,4 @@ def tag_labels(database: Database, connection: sa.Connection, cls: str, code: st
     query = sa.select(column["code"], column["label"]).where(
         column["obj_class"] == origin, column["obj_attcode"] == code
     )
-    return dict(row.tuple() for row in connection.execute(query))
+    return {row[0]: row[1] for row in connection.execute(query)}
