@@ -15,7 +15,7 @@ import structlog
 
 from itopd.clock import SystemClock
 from itopd.database import Database
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, ItopdError
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, ItopdError, MissingFile
 from itopd.exports.destination import published
 from itopd.heartbeat import (
     Control,
@@ -176,7 +176,13 @@ def _with_output(path: str, run: Callable[[BinaryIO], RunOutcome]) -> RunOutcome
     if not path:
         with Path(os.devnull).open("wb") as nowhere:
             return run(nowhere)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MissingFile(
+            f"the folder of output_file {path} cannot be made ({error.strerror}): correct output_file, "
+            "or let this account write there"
+        ) from error
     try:
         with published(Path(path)) as file:
             return _whole(run(file))

@@ -120,8 +120,8 @@ class Place:
         return process("--config", self.config, *words, cwd=self.folder)
 
     def start(self, *words: str | Path) -> subprocess.Popen[bytes]:
-        """Start one command with these settings; its output goes to the files ``out`` and ``err``."""
-        with (self.folder / "out").open("wb") as out, (self.folder / "err").open("wb") as err:
+        """Start one command with these settings; its output goes to ``started.out`` and ``started.err``."""
+        with (self.folder / "started.out").open("wb") as out, (self.folder / "started.err").open("wb") as err:
             return subprocess.Popen(command("--config", self.config, *words), cwd=self.folder, stdout=out, stderr=err)
 
     def read(self, name: str) -> str:
