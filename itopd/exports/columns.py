@@ -45,8 +45,8 @@ class Column:
     """The value in a row, as ``itopd.attributes`` decodes it."""
     owner: Callable[[Row], int | None]
     """Id of the object that holds the attribute."""
-    absent: Callable[[Row], bool]
-    """Whether the whole object of the column is missing in a row (an outer-joined alias)."""
+    absent: Callable[[Row], bool] | None
+    """Whether the alias's object is missing in a row (an outer-joined alias); ``None`` where it never is."""
     labels: Mapping[str, str]
     """Code -> text to show, for values of a fixed set; empty where codes are shown."""
 

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from itopd.settings import Switch, parameter, parameter_family
+
+
+def _read_flag(value: object) -> object:
+    """Turn what the filter ``integer`` leaves of a text into yes (any number but 0) or no."""
+    return bool(value.strip("+-0")) if isinstance(value, str) else value
+
+
+def _read_id(value: object) -> object:
+    return value or 0
+
+
+Flag = Annotated[bool, BeforeValidator(_read_flag)]
+"""A yes or no that iTop reads as a number."""
+Id = Annotated[int, BeforeValidator(_read_id)]
+"""A key; 0 when nothing is given."""
 
 
 class ExportParameters(BaseModel):
@@ -15,7 +31,7 @@ class ExportParameters(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     expression: str = parameter("", help="OQL query to run", filter="raw_data", multiline=True)
-    query: int = parameter(0, help="id of a query of the phrasebook, instead of expression", filter="integer")
+    query: Id = parameter(0, help="id of a query of the phrasebook, instead of expression", filter="integer")
     arguments: dict[str, str] = parameter_family("arg_", help="value of the query's parameter :NAME")
     fields: str = parameter(
         "",
@@ -30,10 +46,10 @@ class ExportParameters(BaseModel):
         filter="raw_data",
         where=("cli", "file"),
     )
-    no_localize: Switch = parameter(
-        False, help="1 = attribute codes and stored values instead of labels", filter="raw_data"
+    no_localize: Flag = parameter(
+        False, help="1 = attribute codes and stored values instead of labels", filter="integer"
     )
-    formatted_text: Switch = parameter(False, help="1 = keep the markup of formatted texts", filter="raw_data")
+    formatted_text: Flag = parameter(False, help="1 = keep the markup of formatted texts", filter="integer")
     date_format: str = parameter(
         "Y-m-d H:i:s", help="dates, in the letters of PHP's date function (csv)", filter="raw_data"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -74,7 +75,7 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
     selected = {one.alias: one.cls for one in resolved.selected}
     fields = parse_fields(listed, selected, context.database.model)
     _require_writable(fields, context.database.model)
-    needed = [_paths(field) for field in fields]
+    needed = [_paths(field, context.database.model) for field in fields]
     compiled = compile_query(
         resolved,
         context.database,
@@ -83,10 +84,10 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
         reader=Reader(hide_obsolete=not shows_obsolete(context, connection)),
         now=to_itop(context.clock.now(), context.database.timezone),
     )
-    build = _Columns(context, connection, parameters, selected)
+    build = _Columns(context, connection, parameters, selected, any(h.kind == "outer_join" for h in resolved.hints))
     read = {column.path: column for column in compiled.columns}  # what several fields need is read once
     columns = tuple(
-        build.column(field, read[value], read[owner]) for field, (value, owner) in zip(fields, needed, strict=True)
+        build.column(field, *(read[path] for path in paths)) for field, paths in zip(fields, needed, strict=True)
     )
     return Selection(columns, compiled.select)
 
@@ -119,10 +120,16 @@ def _require_writable(fields: Sequence[Field], model: Model) -> None:
             )
 
 
-def _paths(field: Field) -> tuple[ColumnPath, ColumnPath]:
-    """Return what a field needs: its value, and the id of the object that holds it."""
+def _paths(field: Field, model: Model) -> tuple[ColumnPath, ColumnPath, ColumnPath]:
+    """Return what a field needs: its value, the id of the object that holds it, the id of the alias's object."""
     owner = field.path[:-1] or ("id",)
-    return ColumnPath(field.alias, "->".join(field.path)), ColumnPath(field.alias, "->".join(owner))
+    _, attribute = shown_attribute(field, model)
+    value = owner if kind_of_field(attribute) is Kind.EMPTY else field.path  # what is never shown is not read
+    return (
+        ColumnPath(field.alias, "->".join(value)),
+        ColumnPath(field.alias, "->".join(owner)),
+        ColumnPath(field.alias, "id"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +140,16 @@ class _Columns:
     connection: sa.Connection
     parameters: ExportParameters
     selected: Mapping[str, str]
+    outer: bool
+    """Whether objects of some alias may be missing in a row."""
 
-    def column(self, field: Field, value: CompiledColumn, owner: CompiledColumn) -> Column:
+    def column(self, field: Field, value: CompiledColumn, owner: CompiledColumn, whole: CompiledColumn) -> Column:
         """Return one column, as the formats see it."""
         model, dictionary = self.context.database.model, self.context.dictionary
         cls, attribute = shown_attribute(field, model)
         kind = kind_of_field(attribute)
         localize = not self.parameters.no_localize
-        owner_id = _cell(owner.positions[0])
+        owner_id = itemgetter(owner.positions[0])
         read, kind = self._reading(attribute, kind, value.positions)
         return Column(
             field=field,
@@ -157,7 +166,7 @@ class _Columns:
             cls=cls,
             read=read,
             owner=owner_id,
-            absent=_cell_is_none(owner.positions[0]) if len(field.path) == 1 else _never,
+            absent=_cell_is_none(whole.positions[0]) if self.outer else None,
             labels=self._labels(cls, attribute, kind),
         )
 
@@ -168,10 +177,12 @@ class _Columns:
 
     def _reading(self, attribute: Attribute | None, kind: Kind, positions: Sequence[int]) -> Reading:
         """Return what reads the value in a row, and the kind that the formats then see."""
+        if kind is Kind.EMPTY:
+            return _nothing, kind
         if attribute is None or kind in _AS_STORED or attribute.type == "AttributeStopWatch":
-            return _cell(positions[0]), kind  # of a stop watch the first column, the seconds spent
+            return itemgetter(positions[0]), kind  # of a stop watch the first column, the seconds spent
         if kind is Kind.MARKUP:
-            return (_cell(positions[0]) if self.parameters.formatted_text else _plain(positions)), Kind.TEXT
+            return (itemgetter(positions[0]) if self.parameters.formatted_text else _plain(positions)), Kind.TEXT
         decode = bind(attribute).decode
 
         def read(row: Row) -> Any:  # noqa: ANN401 - of the type of the attribute
@@ -179,7 +190,9 @@ class _Columns:
 
         if kind is Kind.LOG:
             return (
-                _cell(positions[0]) if self.parameters.formatted_text else _log(read, self.context.database.timezone)
+                itemgetter(positions[0])
+                if self.parameters.formatted_text
+                else _log(read, self.context.database.timezone)
             ), Kind.TEXT
         return read, kind
 
@@ -191,10 +204,6 @@ _AS_STORED = frozenset(
 
 
 Reading: TypeAlias = tuple[Callable[[Row], Any], Kind]
-
-
-def _cell(position: int) -> Callable[[Row], Any]:
-    return lambda row: row[position]
 
 
 def _log(read: Callable[[Row], StoredCaseLog], zone: ZoneInfo) -> Callable[[Row], Any]:
@@ -216,8 +225,8 @@ def _cell_is_none(position: int) -> Callable[[Row], bool]:
     return lambda row: row[position] is None
 
 
-def _never(_row: Row) -> bool:
-    return False
+def _nothing(_row: Row) -> None:
+    return None
 
 
 def _plain(positions: Sequence[int]) -> Callable[[Row], Any]:

@@ -16,12 +16,12 @@ from itopd.access import Account
 from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.dictionary import bundled_dictionary
-from itopd.errors import AccessDenied, MissingFile, OqlError
+from itopd.errors import AccessDenied, MissingFile, OqlError, SettingsError
 from itopd.exports import SERVICE, BadField, BadFormat, BadQueryId, ExportParameters, MissingParameter
 from itopd.exports import selection as selection_module
 from itopd.rules import ITOP, ITOPD, Rules
 from itopd.service import Context
-from itopd.settings import Settings
+from itopd.settings import ParameterFile, Settings, resolve_parameters
 from itopd.wiring import Application
 from itopd.writing import Change, Create
 
@@ -199,3 +199,39 @@ def test_an_export_that_is_asked_to_stop_leaves_no_file_and_says_so(people: Data
     assert result.unfinished
     assert result.exit_code == 75
     assert not path.exists()
+
+
+def test_a_missing_object_has_nothing_in_any_cell(people: Database) -> None:
+    fields = "p.name,l.id,l.friendlyname,l.org_id->name,l.obsolescence_flag,l.org_id->obsolescence_flag,p.location_id"
+    query = "SELECT p, l FROM Person AS p JOIN Location AS l ON p.location_id = l.id"
+    rows = exported(people, expression=query, fields=fields, format="csv").splitlines()
+    assert rows[1] == '"O\'Neil",,,,,,0'
+    (row, *_) = json.loads(exported(people, expression=query, fields=fields, format="json"))
+    assert row["l.friendlyname"] is row["l.org_id->obsolescence_flag"] is None
+
+
+def test_what_a_key_that_is_not_set_would_show_is_quoted_and_flags_say_no(people: Database) -> None:
+    fields = "location_id->name,location_id->obsolescence_flag,location_id->org_id"
+    assert exported(people, expression="SELECT Person", fields=fields).splitlines()[1] == '"",No,'
+
+
+def test_a_dashboard_is_an_empty_cell(people: Database) -> None:
+    text = exported(people, expression="SELECT Organization", fields="name,overview", no_localize="1")
+    assert text == '"name","overview"\n"Acme",\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"), [("1", True), ("2", True), ("0", False), ("", False), ("true", False), ("yes", False)]
+)
+def test_itop_reads_no_localize_as_a_number(text: str, codes: bool) -> None:
+    words = [f"--no_localize={text}"]
+    assert resolve_parameters(ExportParameters, words, ParameterFile(), ITOP).values.no_localize is codes
+
+
+def test_a_word_for_no_localize_is_refused_by_our_rules() -> None:
+    with pytest.raises(SettingsError, match="no_localize"):
+        resolve_parameters(ExportParameters, ["--no_localize=true"], ParameterFile(), ITOPD)
+
+
+def test_a_query_that_is_no_number_is_no_query_for_itop() -> None:
+    assert resolve_parameters(ExportParameters, ["--query=abc"], ParameterFile(), ITOP).values.query == 0

@@ -18,7 +18,8 @@ from itopd.exports.transliterate import codec_of, is_universal, transliterator
 
 MASK = "*****"
 
-Cell: TypeAlias = Callable[[Row], str]
+Cells: TypeAlias = Callable[[Sequence[Row]], list[str]]
+"""Makes the cells of one column for a chunk of rows: a column at a time takes half the time of a cell at a time."""
 Quote: TypeAlias = Callable[[str], str]
 
 
@@ -26,13 +27,12 @@ def write(columns: Sequence[Column], chunks: Iterable[Sequence[Row]], options: O
     """Yield the header line, then the lines of each chunk."""
     codec = codec_of(options.charset)
     quote, separator = _quoting(options), options.separator
-    cells = [_cell(column, options, quote) for column in columns]
+    makers = [_cells(column, options, quote) for column in columns]
     header = separator.join([quote(column.header) for column in columns]) + "\n"
     mark = "\N{ZERO WIDTH NO-BREAK SPACE}" if options.byte_order_mark and is_universal(codec) else ""
     yield (mark + header).encode(codec.name, "replace")
     for chunk in chunks:
-        lines = [separator.join([cell(row) for cell in cells]) for row in chunk]
-        lines.append("")
+        lines = [*map(separator.join, zip(*[cells(chunk) for cells in makers], strict=True)), ""]
         yield "\n".join(lines).encode(codec.name, "replace")
 
 
@@ -63,27 +63,26 @@ def _quoting(options: Options) -> Quote:
 _FORMULA_STARTS = frozenset("=+-@\t\r")
 
 
-def _cell(column: Column, options: Options, quote: Quote) -> Cell:
-    read, absent = column.read, column.absent
+def _cells(column: Column, options: Options, quote: Quote) -> Cells:
+    """Return what makes the column; where the alias's object is missing its cells are empty, without quotes."""
+    present, absent = _present(column, options, quote), column.absent
+    if absent is None:
+        return present
+    return lambda rows: ["" if absent(row) else cell for row, cell in zip(rows, present(rows), strict=True)]
+
+
+def _present(column: Column, options: Options, quote: Quote) -> Cells:
+    read = column.read
+    if column.kind is Kind.DOCUMENT:
+        return lambda rows: [_document(row, column, options, quote) for row in rows]
+    if column.kind is Kind.KEY and len(column.field.path) > 1:
+        # the key of an object that is not there is no 0 but nothing
+        return lambda rows: ["" if value is None else str(value) for value in map(read, rows)]
     show = _show(column, options, quote)
     empty = quote("") if column.kind in _QUOTED_WHEN_EMPTY else ""
     if column.kind is Kind.OVERRUN:
         empty = quote(duration_text(0))
-
-    def cell(row: Row) -> str:
-        value = read(row)
-        if value is None or value == "":
-            return "" if absent(row) else empty
-        return show(value)
-
-    if column.kind is Kind.DOCUMENT:
-        return lambda row: _document(row, column, options, quote)
-    if column.kind is Kind.EMPTY:
-        return lambda _row: ""
-    if column.kind is Kind.KEY and len(column.field.path) > 1:
-        # the key of an object that is not there is no 0 but nothing
-        return lambda row: "" if (value := read(row)) is None else str(value)
-    return cell
+    return lambda rows: [empty if value is None or value == "" else show(value) for value in map(read, rows)]
 
 
 _QUOTED_WHEN_EMPTY = frozenset({Kind.TEXT, Kind.ENUM, Kind.CLASS, Kind.SET, Kind.DEADLINE, Kind.SECRET})

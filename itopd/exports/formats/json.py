@@ -37,23 +37,29 @@ def write_lines(columns: Sequence[Column], chunks: Iterable[Sequence[Row]], opti
 
 def _lines(columns: Sequence[Column], chunks: Iterable[Sequence[Row]], options: Options) -> Iterator[list[str]]:
     names = [column.field.item for column in columns]
-    values = [_value(column, options) for column in columns]
+    values = [_present(column, _value(column, options)) for column in columns]
     for chunk in chunks:
         yield [_encode(dict(zip(names, [value(row) for value in values], strict=True))) for row in chunk]
 
 
+def _present(column: Column, value: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    """Return what gives ``null`` for a missing object, else its value."""
+    absent = column.absent
+    return value if absent is None else lambda row: None if absent(row) else value(row)
+
+
 def _value(column: Column, options: Options) -> Callable[[Row], Any]:
-    read, absent = column.read, column.absent
+    read = column.read
     convert = _CONVERSIONS.get(column.kind)
     if column.kind is Kind.SECRET:
-        return lambda row: None if absent(row) or not read(row) else MASK
+        return lambda row: MASK if read(row) else None
     if column.kind is Kind.EMPTY:
         return lambda _row: None
     if column.kind is Kind.DOCUMENT:
         return lambda row: document_url(column, row, options)
     if convert is None:
-        return lambda row: None if absent(row) else read(row)
-    return lambda row: None if absent(row) or (value := read(row)) is None else convert(value)
+        return read
+    return lambda row: None if (value := read(row)) is None else convert(value)
 
 
 def _number(value: int | Decimal) -> int | float:
