@@ -9,6 +9,7 @@ from typing import Any
 from itopd.attributes.base import TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
 from itopd.attributes.texts import String
+from itopd.datamodel.model import Attribute
 from itopd.rules import Rules
 
 _EMPTY = "a:0:{}"
@@ -18,6 +19,10 @@ class RedundancySettings(String):
     """How many of several must work: ``disabled``, ``N`` or ``N%``. iTop stores any text up to 20 characters."""
 
     size = 20
+
+    def __init__(self, attribute: Attribute) -> None:
+        super().__init__(attribute)
+        self._pattern = None  # the model has one, and iTop never asks it (observed)
 
     def _columns(self) -> tuple[Column, ...]:
         return (Column(self.attribute.sql, ColumnKind.VARCHAR, self.size, default=self.default("")),)

@@ -69,6 +69,8 @@ class Cell:
     show: Convert
     """A stored text as the report shows it: dates follow ``date_format``."""
     computed: bool
+    range_at_write: bool = False
+    """Whether a number that its column cannot hold is left to the write to refuse, as in iTop."""
     read_date: Callable[[str], str | None] | None = None
     """With ``date_format``: the stored form of a date cell, ``None`` when it does not follow the format."""
     date_example: str = ""
@@ -84,7 +86,7 @@ class Cell:
             return value
         value = self.convert(text)
         refused = self.kind.check(value)
-        if refused is not None:
+        if refused is not None and not (self.range_at_write and refused.kind is RefusedKind.OUT_OF_RANGE):
             raise refused
         return value
 
@@ -169,6 +171,7 @@ def cell_of(
         attribute.type not in _NUMBERS and not attribute.is_external_key,
         show,
         attribute.type in COMPUTED,
+        rules.bad_number == "lenient",
         read_date,
         example,
     )

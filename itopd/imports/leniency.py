@@ -22,6 +22,8 @@ class Leniency:
     """A localized boolean takes its label only where the label is all lower-case (§6.4)."""
     any_no_localize: bool
     """``no_localize`` other than ``1`` means labels, whatever it says (§1.1)."""
+    trimmed_parameters: bool
+    """Blanks at the ends of parameters are lost, so that neither a blank nor a tab can be a separator (§1)."""
 
 
 _ITOPD: Final = Leniency(
@@ -30,6 +32,7 @@ _ITOPD: Final = Leniency(
     extra_warnings=True,
     yes_refused=False,
     any_no_localize=False,
+    trimmed_parameters=False,
 )
 _ITOP: Final = Leniency(
     bom_kept_unless_utf8_upper=True,
@@ -37,6 +40,7 @@ _ITOP: Final = Leniency(
     extra_warnings=False,
     yes_refused=True,
     any_no_localize=True,
+    trimmed_parameters=True,
 )
 
 

@@ -56,3 +56,8 @@ class Parameters(BaseModel):
         where={"cli", "file"},
         help="CSV file to write: the rows with issues and why; repaired, it can be imported",
     )
+
+    def trimmed(self) -> Parameters:
+        """Return the same without the blanks at the ends of each text but the data."""
+        texts = ((name, value) for name, value in self if isinstance(value, str) and name != "csvdata")
+        return self.model_copy(update={name: text.strip(" \t\r\n\0\x0b") for name, text in texts})

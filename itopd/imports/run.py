@@ -45,6 +45,8 @@ def run(context: Context, parameters: Parameters) -> Result:
     A refused request raises the error that says why; where the rules ask for iTop's exit codes it is a line of the
     output instead.
     """
+    if leniency_of(context.rules).trimmed_parameters:
+        parameters = parameters.trimmed()
     with open_data(parameters) as stream:
         request = Request()
         try:

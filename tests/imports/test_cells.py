@@ -99,3 +99,14 @@ def test_a_format_without_a_day_is_refused_or_takes_it_from_today() -> None:
     read = cell("Rack", "purchase_date", date_format="m/Y", rules=ITOP).read_date
     assert read is not None
     assert read("02/2023") == "2023-02-06"
+
+
+def test_itop_leaves_a_number_that_is_too_great_to_the_write() -> None:
+    with pytest.raises(Refused, match="out of range"):
+        cell("Rack", "nb_u").value("99999999999")
+    assert cell("Rack", "nb_u", rules=ITOP).value("99999999999") == 99999999999
+
+
+@pytest.mark.parametrize("rules", [ITOP, ITOPD])
+def test_redundancy_settings_are_not_matched_against_the_pattern_of_the_model(rules: Rules) -> None:
+    assert cell("ApplicationSolution", "redundancy", rules=rules).value("foo") == "foo"

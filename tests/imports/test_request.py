@@ -124,3 +124,13 @@ def test_parameters_are_declared_under_itops_names() -> None:
     assert names["csvfile"].where == {"cli", "file"}
     assert names["csvdata"].where == {"http"}
     assert names["report"].where == {"cli", "file"}
+
+
+def test_itop_trims_parameters_so_that_no_blank_is_a_separator(tmp_path: Path) -> None:
+    spaced = "name first_name org_id\nA B 1\n"
+    with new_sqlite(tmp_path) as database:
+        seen = import_rows(make_context(database), "Person", spaced, separator=" ")
+        assert seen.outcomes == ["issue"]  # no organization is there, but all columns are known
+        refused = import_rows(make_context(database, rules=ITOP), "Person", spaced, separator=" ")
+        assert "#Unknown column: 'name first_name org_id'" in refused.output
+        assert import_rows(make_context(database, rules=ITOP), " Person ", GOOD).outcomes == ["issue"]
