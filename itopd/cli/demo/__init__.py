@@ -32,9 +32,12 @@ def demo_command(folder: Path) -> None:
 
 def _make_fresh(folder: Path) -> None:
     """Make an empty folder; one that an earlier demonstration made is removed first, any other refused."""
-    if folder.exists():
-        if not (folder / MARKER).exists() and any(folder.iterdir()):
-            raise RefusedError(f"{folder} holds files that no demonstration made: name another one with --folder")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    (folder / MARKER).touch()
+    try:
+        if folder.is_dir() and not folder.is_symlink():
+            if not (folder / MARKER).exists() and any(folder.iterdir()):
+                raise RefusedError(f"{folder} holds files that no demonstration made: name another one with --folder")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        (folder / MARKER).touch()
+    except OSError as error:
+        raise RefusedError(f"{folder} cannot be made ({error.strerror}): name another one with --folder") from error

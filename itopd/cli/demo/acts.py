@@ -193,7 +193,7 @@ def _list_files(stage: Stage) -> None:
         path = stage.folder / name
         if not path.exists():
             raise DemoFailed(f"{path} is missing")
-        click.echo(f"   {path!s:32} {path.stat().st_size:>12,} bytes  {meaning}")
+        click.echo(f"   {name:22} {path.stat().st_size:>12,} bytes  {meaning}")
 
 
 def _counters(report: str) -> str:
