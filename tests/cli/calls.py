@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -136,11 +138,11 @@ class Place:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def query(self, text: str, fields: str) -> list[list[str]]:
-        """Return the rows that a query selects, as texts."""
-        answer = self.call("query", text, f"--fields={fields}", "--format=csv")
+    def query(self, text: str, fields: str) -> list[tuple[Any, ...]]:
+        """Return the rows that a query selects, with the values of the fields."""
+        answer = self.call("query", text, f"--fields={fields}", "--format=json")
         assert answer.code == 0, answer
-        return [line.strip('"').split('","') for line in answer.out.splitlines()[1:]]
+        return [tuple(row.values()) for row in json.loads(answer.out)]
 
 
 def place(folder: Path, **settings: object) -> Place:

@@ -62,7 +62,7 @@ def test_a_simulation_changes_nothing(installed: Place) -> None:
 def test_the_account_that_acts_is_in_the_history(installed: Place) -> None:
     _import(installed, "--auth_user=admin", f"--auth_pwd={PASSWORD}", "--comment=of the test")
     rows = installed.query("SELECT CMDBChange", "userinfo")
-    assert ["My first name My last name, Web Service (CSV) - of the test"] in rows
+    assert ("My first name My last name, Web Service (CSV) - of the test",) in rows
 
 
 # --- Parameters files ---------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_the_right_charset_repairs_it(installed: Place) -> None:
     words = ("import", "--class=Person", f"--csvfile={file}", "--no_localize=1", "--reconciliationkeys=email")
     assert installed.call(*words).code == 65
     assert installed.call(*words, "--charset=WINDOWS-1252").code == 0
-    assert installed.query("SELECT Person WHERE email = 'jane@x.example'", "name") == [["Dœ"]]
+    assert installed.query("SELECT Person WHERE email = 'jane@x.example'", "name") == [("Dœ",)]
 
 
 # --- Rows that nobody would write -----------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_an_empty_database_becomes_one_that_works(empty_anywhere: Place) -> None
     assert "TO DO" not in empty_anywhere.call("check").out
     assert "#Created: 2" in _import_two(empty_anywhere, "--auth_user=admin", f"--auth_pwd={shown[1]}")
     rows = empty_anywhere.query("SELECT URP_Profiles", "id,name")
-    assert sorted(rows) == sorted([f'{number},"{name}'] for number, name, _ in PROFILES)
+    assert sorted(rows) == [(number, name) for number, name, _ in PROFILES]
     for path in empty_anywhere.folder.rglob("*"):
         assert path.is_dir() or shown[1].encode() not in path.read_bytes(), path
 
