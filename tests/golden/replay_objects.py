@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from itopd.attributes import HistoryKind, bind
+from itopd.attributes import HistoryKind, Refused, bind
 from itopd.behaviours import BEHAVIOURS
 from itopd.clock import FixedClock
 from itopd.database import Database
@@ -125,7 +125,13 @@ def _value(database: Database, connection: sa.Connection, cls: str, code: str, f
         return _object(database, connection, field)
     if isinstance(field, list):
         return tuple(sorted(field))
-    return bind(database.model[cls].attribute(code)).parse(str(field), ITOP)
+    kind = bind(database.model[cls].attribute(code))
+    if field is None:
+        return kind.null
+    try:
+        return kind.parse(str(field), ITOP)
+    except Refused:
+        return field  # no text of this attribute: the checks of the write say so
 
 
 def _object(database: Database, connection: sa.Connection, named: Json) -> int:
