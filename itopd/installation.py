@@ -12,7 +12,7 @@ from itopd.access import hash_password
 from itopd.attributes import PasswordHash
 from itopd.clock import Clock, to_itop
 from itopd.database import Database
-from itopd.errors import ItopdError, RefusedError
+from itopd.errors import RefusedError, SettingsError
 from itopd.writing import Change, Create, Pending, Writer
 
 ADMINISTRATOR = 1
@@ -53,19 +53,31 @@ def new_password() -> str:
 
 
 def install(database: Database, writer: Writer, clock: Clock, administrator: Administrator) -> int:
-    """Create everything and return the number of tables.
+    """Create everything and return the number of tables; an installation that fails leaves nothing.
 
     Raises :class:`RefusedError` when the database holds anything, :class:`ConflictError` when another installation
-    is at work on it.
+    is at work on it, :class:`SettingsError` for an administrator that cannot be.
     """
+    password = _hashed(administrator.password)
     _require_empty(database)
     with database.named_lock("itopd-init"):
         _require_empty(database)  # another installation may have filled it since
-        database.create_schema()
-        with database.write() as connection:
-            _write_profiles(database, connection)
-            _write_administrator(writer, connection, clock, database, administrator)
+        try:
+            database.create_schema()
+            with database.write() as connection:
+                _write_profiles(database, connection)
+                _write_administrator(writer, connection, clock, database, administrator.login, password)
+        except BaseException:
+            _take_back(database)
+            raise
     return len(list(database.definitions()))
+
+
+def _hashed(password: str) -> PasswordHash:
+    try:
+        return PasswordHash(hash_password(password).encode())
+    except ValueError as error:
+        raise SettingsError(f"the administrator's password cannot be used: {error}") from error
 
 
 def _require_empty(database: Database) -> None:
@@ -78,16 +90,23 @@ def _require_empty(database: Database) -> None:
         )
 
 
+def _take_back(database: Database) -> None:
+    """Drop the tables made so far: the database was empty before."""
+    with database.write() as connection:
+        for cls in database.model.values():
+            if cls.table:
+                connection.execute(sa.schema.DropTable(database.table(cls.name), if_exists=True))
+
+
 def _write_profiles(database: Database, connection: sa.Connection) -> None:
     rows = [{"id": id_, "name": name, "description": text} for id_, name, text in PROFILES]
     connection.execute(sa.insert(database.table("URP_Profiles")), rows)
 
 
 def _write_administrator(
-    writer: Writer, connection: sa.Connection, clock: Clock, database: Database, administrator: Administrator
+    writer: Writer, connection: sa.Connection, clock: Clock, database: Database, login: str, password: PasswordHash
 ) -> None:
     today = to_itop(clock.now(), database.timezone)[:10]
-    password = PasswordHash(hash_password(administrator.password).encode())
     intents = [
         Create("Organization", {"name": "My Company/Department", "code": "SOMECODE"}, tag="organization"),
         Create(
@@ -98,7 +117,7 @@ def _write_administrator(
         Create(
             "UserLocal",
             {
-                "login": administrator.login,
+                "login": login,
                 "contactid": Pending("person"),
                 "password": password,
                 "password_renewed_date": today,
@@ -111,6 +130,6 @@ def _write_administrator(
         ),
     ]
     outcomes = writer.write(connection, intents, Change("itopd init"))
-    problems = [f"{outcome.cls}: {issue.text}" for outcome in outcomes for issue in outcome.issues]
-    if problems:
-        raise ItopdError(f"the first objects could not be written: {'; '.join(problems)}")
+    problem = next((issue.text for outcome in outcomes for issue in outcome.issues), None)
+    if problem is not None:
+        raise SettingsError(f"the administrator cannot be created: {problem}")

@@ -47,7 +47,7 @@ def init_command(config: str | None, admin_login: str, admin_password_file: Path
 
 def _first_line(path: Path) -> str:
     try:
-        password = path.read_text(encoding="utf-8").split("\n", 1)[0].strip("\r")
+        password = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].strip("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise MissingFile(f"cannot read the password file {path}: {error}") from error
     if not password:
