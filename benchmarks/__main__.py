@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         engines.remove(MARIADB)
         print(f"{error.message}\nIts rows are left out.\n")
     try:
-        _run(engines, asked.rows, asked.mails or max(1, asked.rows // 10))
+        _run(engines, asked.rows, asked.mails or max(1, asked.rows // 10), asked.repeat)
     except JobFailed as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 70
@@ -41,6 +41,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", type=_positive, default=10_000, help="persons to import and export (10000)")
     parser.add_argument("--mails", type=_positive, help="mails to deliver (a tenth of the rows)")
+    parser.add_argument(
+        "--repeat", type=_positive, default=3, help="times that a job is done which changes nothing (3)"
+    )
     parser.add_argument("--engine", action="append", choices=[SQLITE, MARIADB], help="only this engine")
     return parser.parse_args(arguments)
 
@@ -52,16 +55,16 @@ def _positive(text: str) -> int:
     return number
 
 
-def _run(engines: Sequence[str], rows: int, mails: int) -> None:
+def _run(engines: Sequence[str], rows: int, mails: int, times: int) -> None:
     print(table.header())
     with tempfile.TemporaryDirectory(prefix="itopd_bench_") as name:
         folder = Path(name)
         persons = folder / "persons.csv"
         write_persons(persons, rows)
         for engine in engines:
-            for compared in compare(engine, folder / engine, persons, mails):
+            for compared in compare(engine, folder / engine, persons, mails, times):
                 print(table.row(compared), flush=True)
-    print(f"\n{table.NOTES}")
+    print(f"\n{table.notes(times)}")
 
 
 if __name__ == "__main__":

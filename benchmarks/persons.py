@@ -1,4 +1,7 @@
-"""The persons that are imported and exported: a company's directory, the same at each run."""
+"""The persons that are imported and exported: a company's directory, the same at each run.
+
+As in life some names are frequent and most are rare: among 10,000 persons there are about 3,600 last names.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ _STEMS = (
     "Garc", "Gust", "Haug", "Horv", "Ion", "Jens", "Kow", "Kraus", "Lamb", "Lindq", "Mart", "Mor", "Nov", "Ols", "Per",
     "Quir", "Roch", "Sand", "Schm", "Sor", "Tav", "Thom", "Urb", "Vass", "Wald", "Zim",
 )  # fmt: skip
+_MIDDLES = ("", "", "ar", "el", "er", "in", "ol", "um")
 _ENDINGS = (
     "a",
     "and",
@@ -63,7 +67,10 @@ def _persons(count: int) -> Iterator[tuple[str, ...]]:
     chance = random.Random(count)
     for number in range(1, count + 1):
         first_name = chance.choice(_FIRST_NAMES)
-        name = chance.choice(_STEMS) + chance.choice(_ENDINGS)
+        if chance.random() < 0.2:
+            first_name += f" {chance.choice(_FIRST_NAMES)}"
+        stem = _STEMS[int(len(_STEMS) * chance.random() ** 2)]  # the first ones more often
+        name = stem + chance.choice(_MIDDLES) + chance.choice(_ENDINGS)
         yield (
             name,
             first_name,
@@ -77,5 +84,5 @@ def _persons(count: int) -> Iterator[tuple[str, ...]]:
 
 def _ascii(text: str) -> str:
     """Return a name as it stands in an address."""
-    plain = unicodedata.normalize("NFKD", text.replace("Ł", "L").replace("ł", "l").replace("ø", "o"))
+    plain = unicodedata.normalize("NFKD", text.replace("Ł", "L").replace("ł", "l").replace(" ", "-"))
     return plain.encode("ascii", "ignore").decode("ascii").lower()

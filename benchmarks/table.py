@@ -17,11 +17,6 @@ ITOP = {
 }
 """What iTop does on a machine like the reference's, for remarks."""
 
-NOTES = """\
-raw = a straight script with the raw driver doing the same job in the same run; ratio = itopd s / raw s.
-stmts/1000 = SQL statements of itopd per 1,000 rows; peak and over idle = resident memory of itopd's process at its
-highest, and how much of that is more than it had with everything open before the job began."""
-
 
 def header() -> str:
     """Return the two lines above the rows."""
@@ -54,3 +49,14 @@ def _line(cells: Sequence[str]) -> str:
 def _aligned(cells: Sequence[str]) -> Iterable[str]:
     for number, (cell, width) in enumerate(zip(cells, (*WIDTHS, 0), strict=True)):
         yield cell.rjust(width) if 2 <= number < len(WIDTHS) else cell.ljust(width)
+
+
+def notes(times: int) -> str:
+    """Return what is to be known of the columns."""
+    return (
+        "raw = a straight script with the raw driver doing the same job in the same run; ratio = itopd s / raw s.\n"
+        f"Jobs that change nothing are done {times} times by both, the quickest counts.\n"
+        "stmts/1000 = SQL statements of itopd per 1,000 rows, many rows of values in one counting once.\n"
+        "peak, over idle = resident memory of itopd's process at its highest, and how much of that is more than\n"
+        "it had with everything opened, before the job began."
+    )
