@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from itopd.database import Database
 from tests.support.sample import new_mariadb, new_sqlite, sample_mariadb, sample_sqlite
+
+
+# A busy machine is slow, not wrong: no example fails for the time it takes.
+settings.register_profile("itopd", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("itopd")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
