@@ -11,11 +11,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
 
-from itopd.clock import to_itop
+from itopd.clock import ITOP_DATETIME, to_itop
 from itopd.database import Database
 from itopd.mail.crash_points import crash_point
 from itopd.mail.headers import bare_id
@@ -154,7 +155,7 @@ class MailQueue:
         values = {
             "status": "error" if delay is None else "planned",
             "started": None,
-            "planned": None if delay is None else to_itop(now + timedelta(seconds=delay), zone),
+            "planned": None if delay is None else _later(now, delay, zone),
             "remaining_retries": 0 if delay is None else remaining - 1,
             "last_error_code": 0,
             "last_error": shorten(text),
@@ -341,6 +342,16 @@ class MailQueue:
         if len(message.encode("utf-8", "replace")) > _EVENT_BYTES:
             message = outcome if text else outcome[: _EVENT_BYTES // 4]
         connection.execute(self._change_event, {"event": event_id, "text": message})
+
+
+def _later(now: datetime, seconds: int, zone: ZoneInfo) -> str:
+    """Return the stored form of an instant to come, which is never one that the column takes for past.
+
+    When the clock goes back, an instant may be stored as a time that was already shown: what waited ten minutes would
+    be due at once, again and again until its retries are used up. It waits for that time of the wall clock instead.
+    """
+    wall = now.astimezone(zone).replace(tzinfo=None) + timedelta(seconds=seconds)
+    return max(to_itop(now + timedelta(seconds=seconds), zone), wall.strftime(ITOP_DATETIME))
 
 
 def shorten(text: str) -> str:

@@ -118,7 +118,10 @@ class _Run:
         watch = asyncio.create_task(self._watch())
         try:
             while not self._over():
-                waiting += self._queue.claim(self._now(), before, BATCH)
+                self._forget_settled()  # should one of these be due again, its new claim must not be taken for the old
+                now = self._now()
+                before = min(before, now)  # lower when the clock was set back meanwhile: what failed is not due yet
+                waiting += self._queue.claim(now, before, BATCH)
                 if not waiting:
                     break
                 while waiting and not self._over():
@@ -284,12 +287,16 @@ class _Run:
         self._done = replace(self._done, lost=self._done.lost + 1)
 
     def _hand_back(self, waiting: Iterable[QueuedMail]) -> None:
-        self._queue.forget(self._settled)
+        self._forget_settled()
         mails = list(waiting)
         if mails:
             returned = self._queue.hand_back(mails)
             self._done = replace(self._done, handed_back=returned)
             _log.info("mail.handed_back", mails=returned)
+
+    def _forget_settled(self) -> None:
+        self._queue.forget(self._settled)
+        self._settled = []
 
     async def _pace(self) -> None:
         if self._limits.rate > 0:

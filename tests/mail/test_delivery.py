@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from itopd.clock import from_itop
 from itopd.errors import DatabaseError
 from itopd.mail import Address, Delivery, Limits, Message, RetryPolicy
 from itopd.mail.claims import MailQueue
@@ -205,6 +206,29 @@ def test_a_mail_planned_again_during_the_delivery_waits_for_the_next(post: Post)
     post.put()
     assert post.deliver(RetryPolicy(5, 0), transport=Scripted(failing(Blame.TEMPORARY))).processed == 1
     assert post.row().planned == post.now
+
+
+def test_a_retry_waits_although_the_clock_goes_back(post: Post) -> None:
+    before_it_does = from_itop("2027-10-31 02:59:30", post.database.timezone)
+    post.clock.advance((before_it_does - post.clock.now()).total_seconds())
+    post.put(now="2027-10-31 02:00:00")
+    assert post.deliver(transport=Scripted(failing(Blame.TEMPORARY))).retried == 1
+    assert post.row().planned == "2027-10-31 03:00:31"  # not 02:00:31, which the column takes for past
+    post.clock.advance(2)
+    assert post.deliver(transport=Scripted()).processed == 0
+
+
+def test_a_clock_that_is_set_back_during_a_delivery_loses_no_mail(post: Post) -> None:
+    class Correcting(Scripted):
+        """Somebody corrects the clock while the mail is sent."""
+
+        async def send(self, letter: Letter) -> Receipt:
+            post.clock.advance(-3600)
+            return await super().send(letter)
+
+    post.put()
+    done = post.deliver(transport=Correcting(failing(Blame.TEMPORARY)))
+    assert (done.retried, done.lost, post.row().status, post.claims()) == (1, 0, "planned", [])
 
 
 def test_a_rate_limit_spreads_the_mails(post: Post) -> None:
