@@ -89,15 +89,17 @@ class Database:
 
     @contextmanager
     def _transaction(self, purpose: Purpose) -> Iterator[Connection]:
-        with self.connect() as connection:
+        connection = self.connect()
+        try:
             connection.execution_options(**{PURPOSE: purpose})
-            try:
-                connection.begin()
-                yield connection
-                if purpose == "write" and connection.in_transaction():
-                    connection.commit()
-            except DBAPIError as error:
-                raise DatabaseError(f"{self.where} refused: {error.orig}") from error
+            connection.begin()
+            yield connection
+            if purpose == "write" and connection.in_transaction():
+                connection.commit()
+        except DBAPIError as error:
+            raise DatabaseError(f"{self.where} refused: {error.orig}") from error
+        finally:
+            _give_back(connection)
 
     def connect(self) -> Connection:
         """Return a connection outside any transaction; the caller closes it."""
@@ -162,6 +164,16 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _give_back(connection: Connection) -> None:
+    """Close a connection, which rolls back what is open; the server itself did so if the connection is broken."""
+    try:
+        connection.close()
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        connection.close()
 
 
 def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "") -> Database:

@@ -53,9 +53,10 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number; its text may hold the password
         raise SettingsError(
-            "the database URL cannot be read; write sqlite:///path/to/file or mysql://user:password@host:3306/database"
+            "the database URL cannot be read; write sqlite:///path/to/file or mysql://user:password@host:3306/database "
+            "(in a password, write @ as %40, : as %3A and / as %2F)"
         ) from None
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
     match parsed.get_backend_name():

@@ -51,18 +51,19 @@ class HeldLock:
 @contextmanager
 def hold_on_server(engine: Engine, base: str, name: str, wait: float) -> Iterator[HeldLock]:
     """Hold a lock of MariaDB or MySQL; ``wait`` seconds at most, else :class:`ConflictError`."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"SET SESSION wait_timeout = GREATEST(@@wait_timeout, {_IDLE_SECONDS})")
-        mine = connection.scalar(sa.text("SELECT CONNECTION_ID()"))
-        taken = connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": wait})
-        if taken is None:
-            raise DatabaseError(f"the server could not take the lock '{base}' ({name}); see its log")
-        if not taken:
-            holder = connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
-            by = f" by connection {holder} of the server" if holder else ""
-            raise ConflictError(f"'{base}' is already running: its lock {name} is held{by}")
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise DatabaseError(f"cannot reach the server for the lock '{base}': {error.orig}") from error
+    with connection.execution_options(isolation_level="AUTOCOMMIT"):
+        try:
+            mine = _take(connection, base, name, wait)
+        except DBAPIError as error:
+            raise DatabaseError(f"the server could not take the lock '{base}' ({name}): {error.orig}") from error
 
         def is_held() -> bool:
+            if connection.invalidated:  # found broken by an earlier look: a new connection would not hold it
+                return False
             try:
                 return bool(connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name}) == mine)
             except DBAPIError:
@@ -72,6 +73,19 @@ def hold_on_server(engine: Engine, base: str, name: str, wait: float) -> Iterato
             yield HeldLock(base, name, is_held)
         finally:
             _release(connection, name)
+
+
+def _take(connection: sa.Connection, base: str, name: str, wait: float) -> int:
+    """Take a lock and return the number of the connection, which holds it from now on."""
+    connection.exec_driver_sql(f"SET SESSION wait_timeout = GREATEST(@@wait_timeout, {_IDLE_SECONDS})")
+    taken = connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": wait})
+    if taken is None:
+        raise DatabaseError(f"the server could not take the lock '{base}' ({name}); see its log")
+    if not taken:
+        holder = connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
+        by = f" by connection {holder} of the server" if holder else ""
+        raise ConflictError(f"'{base}' is already running: its lock {name} is held{by}")
+    return int(connection.scalar(sa.text("SELECT CONNECTION_ID()")))
 
 
 def _release(connection: sa.Connection, name: str) -> None:

@@ -37,7 +37,10 @@ def open_state(url: str) -> StateStore:
     """
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)
-    engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _mysql_engine(parsed)
+    try:
+        engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _mysql_engine(parsed)
+    except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
+        raise SettingsError(f"state_url: its driver is missing ({error}); install it or use mysql://") from None
     store = StateStore(engine, shown)
     try:
         if parsed.get_backend_name() == "mysql":
@@ -57,8 +60,8 @@ def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
         backend = parsed.get_backend_name()
-    except sa.exc.ArgumentError as error:
-        raise SettingsError("state_url is no database URL; write sqlite:///path or mysql://user@host/itopd") from error
+    except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number: it may be a password's end
+        raise SettingsError("state_url is no database URL; write sqlite:///path or mysql://user@host/itopd") from None
     if backend not in ("sqlite", "mysql", "mariadb"):
         raise SettingsError(f"state_url: {backend} is not supported; use a SQLite file or a MariaDB/MySQL database")
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):

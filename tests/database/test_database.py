@@ -12,6 +12,7 @@ from itopd.attributes import Stored
 from itopd.database import Database, insert_rows, open_database
 from itopd.datamodel import bundled_model
 from itopd.errors import DatabaseError, SettingsError
+from tests.support.sample import new_mariadb
 from tests.support.servers import PARIS, opened
 
 
@@ -155,6 +156,7 @@ def test_two_writers_on_sqlite_wait_for_each_other(tmp_path: Path) -> None:
         ("oracle://root:geheim@127.0.0.1/itop", "does not run on 'oracle'"),
         ("sqlite://", "in a file"),
         ("geheim", "cannot be read"),
+        ("mysql://root:secret@1:geheim@127.0.0.1/itop", "write @ as %40"),
     ],
 )
 def test_a_url_that_leads_nowhere_says_where_and_what_to_do_but_no_password(url: str, message: str) -> None:
@@ -169,3 +171,24 @@ def test_a_wrong_password_is_a_database_error() -> None:
     with pytest.raises(DatabaseError, match="cannot open database 'itop'") as error:
         database.is_empty()
     assert "geheim" not in error.value.message
+
+
+@pytest.mark.mariadb
+def test_a_connection_that_dies_tells_what_happened_and_hides_nothing() -> None:
+    with new_mariadb() as database:
+
+        def kill(connection: sa.Connection) -> bool:
+            with database.connect() as admin:
+                admin.exec_driver_sql(f"KILL {connection.scalar(sa.text('SELECT CONNECTION_ID()'))}")
+            return False
+
+        with pytest.raises(DatabaseError, match=r"refused: .*Lost connection"), database.write() as connection:
+            kill(connection)
+        with pytest.raises(ZeroDivisionError), database.write() as connection:
+            _ = kill(connection) or 1 / 0  # what went wrong first is what is told
+        with database.read() as connection:
+            kill(connection)  # all was read: there is nothing to undo
+        with database.read() as connection:
+            assert connection.scalar(sa.text("SELECT 1")) == 1
+        assert isinstance(database.engine.pool, sa.pool.QueuePool)
+        assert database.engine.pool.checkedout() == 0

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
-from itopd.database import Database, mutex_name
-from itopd.errors import ConflictError
+from itopd.database import Database, mutex_name, open_database
+from itopd.datamodel import Model
+from itopd.errors import ConflictError, DatabaseError
 from tests.support.sample import new_mariadb, new_sqlite
 
 
@@ -57,9 +59,7 @@ def test_it_is_the_lock_that_itop_takes() -> None:
 @pytest.mark.mariadb
 def test_a_lock_lost_with_its_connection_is_noticed() -> None:
     with new_mariadb() as database, database.named_lock("cron") as lock:
-        with database.connect() as admin:
-            holder = admin.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": lock.name})
-            admin.exec_driver_sql(f"KILL {holder}")
+        kill_holder(database, lock.name)
         with pytest.raises(ConflictError, match="was lost"):
             lock.check()
 
@@ -83,3 +83,24 @@ def test_a_lock_on_sqlite_dies_with_its_process(tmp_path: Path) -> None:
             child.wait()
             with database.named_lock("cron"):
                 pass
+
+
+@pytest.mark.mariadb
+def test_a_lost_lock_stays_lost_however_often_one_looks() -> None:
+    with new_mariadb() as database, database.named_lock("cron") as lock:
+        kill_holder(database, lock.name)
+        for _ in range(3):
+            with pytest.raises(ConflictError, match="was lost"):
+                lock.check()
+
+
+def test_a_server_that_is_away_is_a_database_error() -> None:
+    database = open_database("mysql://nobody@127.0.0.1:1/itop", Model({}), ZoneInfo("UTC"))
+    with pytest.raises(DatabaseError, match="cannot reach the server for the lock 'cron'"), database.named_lock("cron"):
+        pass
+
+
+def kill_holder(database: Database, name: str) -> None:
+    with database.connect() as admin:
+        holder = admin.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
+        admin.exec_driver_sql(f"KILL {holder}")

@@ -86,7 +86,9 @@ def test_a_server_that_is_away_is_named_without_the_password() -> None:
     assert "s3cret" not in caught.value.message
 
 
-@pytest.mark.parametrize("url", ["nonsense", "oracle://x/y", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "oracle://x/y", "sqlite://", "sqlite:///:memory:", "mysql://x:pa@ss:wd@h/s", "mysql+no://h/s"]
+)
 def test_a_url_that_cannot_be_used_is_a_settings_error(url: str) -> None:
     with pytest.raises(SettingsError, match="state_url"):
         open_state(url)
