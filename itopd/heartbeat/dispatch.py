@@ -217,7 +217,8 @@ def claim(heartbeat: Heartbeat, due: Due) -> Claimed | None:
     log_of(heartbeat, run).debug(
         "run_claimed", due=to_itop(run.due, heartbeat.zone), attempt=run.attempts, late_seconds=round(late)
     )
-    return Claimed(due.entry, due.row, run, due.planned)
+    # A run that is taken up again leaves the plan as its first claim made it: it may have been asked for in between.
+    return Claimed(due.entry, due.row, run, run.next_due if due.resumes else due.planned)
 
 
 def _claim_new(heartbeat: Heartbeat, due: Due) -> Run | None:

@@ -88,6 +88,9 @@ class Supervisor:
         self._active[claimed.run.id] = active
         try:
             return await self._do(active)
+        except BaseException:  # nobody watches the process any more, and leaving itopd would wait for its end
+            self._kill(active, "its heartbeat gave it up")
+            raise
         finally:
             del self._active[claimed.run.id]
 
@@ -143,7 +146,7 @@ class Supervisor:
             outcome = RunOutcome(succeeded=False, exit_code=70, error=f"no process could be started: {error}")
             return await self._finish(active, outcome, started, heartbeat.clock.monotonic() - began)
         if active.execution is None:
-            return await self._hand_back(active, active.killed_because, 0.0)
+            return await self._hand_back(active, active.killed_because, started, 0.0)
         log_of(heartbeat, run).info("run_started", pid=active.execution.pid, lane=lane.name)
         if self._stopping:
             active.execution.stop()
@@ -153,7 +156,7 @@ class Supervisor:
             return self._not_recorded(active, seconds)
         was_cut_off = (outcome.unfinished and self._stopping) or (active.killed_because and not outcome.succeeded)
         if was_cut_off and not active.soft_limit_passed:
-            return await self._hand_back(active, active.killed_because or STOPPED, seconds)
+            return await self._hand_back(active, active.killed_because or STOPPED, started, seconds)
         if was_cut_off or outcome.unfinished:
             limit = f"stopped at its limit of {soft_seconds:g} seconds"
             reason = limit if active.soft_limit_passed else "stopped before its end, though nobody asked for it"
@@ -201,7 +204,8 @@ class Supervisor:
             await self._persist(record)
         except LeaseLost:
             return self._not_recorded(active, seconds)
-        await self._persist(lambda: entry.rows.update(entry.subject.name, change))
+        # The lease is free again: if somebody has started the next run since, the row is theirs.
+        await self._persist(lambda: entry.rows.update(entry.subject.name, change, started=started))
         log, shown = log_of(heartbeat, run), to_itop(next_due, heartbeat.zone)
         if outcome.succeeded:
             counters = dict(outcome.counters)
@@ -212,7 +216,7 @@ class Supervisor:
             log.error("run_failed", error=outcome.error, exit_code=outcome.exit_code, failures=failures, next_due=shown)
         return _report(claimed, outcome, seconds)
 
-    async def _hand_back(self, active: _Active, reason: str, seconds: float) -> RunReport:
+    async def _hand_back(self, active: _Active, reason: str, started: datetime, seconds: float) -> RunReport:
         """Give the run back: it is due again at once, and this attempt does not count."""
         heartbeat, claimed = self._heartbeat, active.claimed
         run, entry = claimed.run, claimed.entry
@@ -223,7 +227,7 @@ class Supervisor:
         }
         try:
             # The row first: once the ledger has it back, another process may already be working on it.
-            await self._persist(lambda: entry.rows.update(entry.subject.name, change))
+            await self._persist(lambda: entry.rows.update(entry.subject.name, change, started=started))
             await self._persist(lambda: ledger.hand_back(heartbeat.state, run, reason=reason))
         except LeaseLost:
             return self._not_recorded(active, seconds)

@@ -169,6 +169,8 @@ async def _do_all(
 
     waiting = {asyncio.create_task(one(item), name=str(item.entry.subject)) for item in due}
     try:
+        if waiting:
+            await asyncio.wait(waiting)  # what nobody foresaw in one run must not hurt the others
         for task in waiting:
             await task
     finally:

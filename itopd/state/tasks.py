@@ -78,8 +78,11 @@ class TaskRows(Protocol):
         """Add rows; the caller holds a lease that keeps others from adding the same."""
         ...
 
-    def update(self, class_name: str, change: RowChange) -> None:
-        """Write some columns of one row; nothing happens when it is gone."""
+    def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
+        """Write some columns of one row; nothing happens when it is gone.
+
+        ``started`` is the start of the run that writes: nothing happens either when another has started since.
+        """
         ...
 
 
@@ -103,9 +106,11 @@ class OwnTaskRows:
         values = [{"kind": self.kind} | {name: getattr(row, name) for name in _NAMES} for row in rows]
         self.store.transact(lambda connection: connection.execute(TASK.insert(), values))
 
-    def update(self, class_name: str, change: RowChange) -> None:
-        """Write some columns of one row."""
+    def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
+        """Write some columns of one row; given ``started``, only while that is its latest run."""
         statement = TASK.update().where(TASK.c.kind == self.kind, TASK.c.class_name == class_name).values(**change)
+        if started is not None:
+            statement = statement.where(TASK.c.latest_run_date == started)
         self.store.transact(lambda connection: connection.execute(statement))
 
 

@@ -15,6 +15,8 @@ from itopd.database import Database
 from itopd.state import RowChange, TaskRow, TaskStatus
 
 CLASS: Final = "BackgroundTask"
+_STATUSES: Final = {status.value: status for status in TaskStatus}
+"""A row without a status is one that nobody runs: read as removed."""
 _CODES: Final = tuple(field.name for field in fields(TaskRow) if field.name != "schedule")
 
 
@@ -43,18 +45,18 @@ class BackgroundTaskRows:
                 [{"id": row_id, **row} for row_id, row in zip(ids, values, strict=True)],
             )
 
-    def update(self, class_name: str, change: RowChange) -> None:
-        """Write some columns of one row."""
+    def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
+        """Write some columns of one row; given ``started``, only while that is its latest run."""
         table = self.database.table(CLASS)
         values = {code: self._stored(code, value) for code, value in change.items() if code != "schedule"}
         if not values:
             return
+        this_row = self.database.key(table.c.class_name) == self.database.key_value(class_name)
+        statement = sa.update(table).where(this_row).values(values)
+        if started is not None:
+            statement = statement.where(table.c.latest_run_date == self._stored("latest_run_date", started))
         with self.database.write() as connection:
-            connection.execute(
-                sa.update(table)
-                .where(self.database.key(table.c.class_name) == self.database.key_value(class_name))
-                .values(values)
-            )
+            connection.execute(statement)
 
     def _row(self, stored: Mapping[str, Any]) -> TaskRow:
         attributes = self.database.model[CLASS].attributes
@@ -62,9 +64,10 @@ class BackgroundTaskRows:
         for code in _CODES:
             if code.endswith("_date") and values[code] is not None:
                 values[code] = from_itop(values[code], self.database.timezone)
-        values["status"] = TaskStatus(values["status"])
+        values["status"] = _STATUSES.get(values["status"], TaskStatus.REMOVED)
         values["running"] = bool(values["running"])
-        return TaskRow(**values)
+        # iTop's columns may be empty where a new row has numbers.
+        return TaskRow(**{code: value for code, value in values.items() if value is not None})
 
     def _stored(self, code: str, value: object) -> object:
         if isinstance(value, datetime):

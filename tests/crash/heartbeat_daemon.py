@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -35,9 +36,9 @@ class Rows:
     def insert(self, rows: Sequence[TaskRow]) -> None:
         self.rows.insert(rows)
 
-    def update(self, class_name: str, change: RowChange) -> None:
+    def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
         self._check()
-        self.rows.update(class_name, change)
+        self.rows.update(class_name, change, started=started)
 
     def _check(self) -> None:
         if (self.folder / "away").exists():

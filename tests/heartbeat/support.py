@@ -39,10 +39,15 @@ class MemoryRows:
     def insert(self, rows: Sequence[TaskRow]) -> None:
         self.rows += rows
 
-    def update(self, class_name: str, change: RowChange) -> None:
+    def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
         with self.lock:
             self.changes.append((class_name, change))
-            self.rows = [replace(row, **change) if row.class_name == class_name else row for row in self.rows]
+            self.rows = [
+                replace(row, **change)
+                if row.class_name == class_name and started in (None, row.latest_run_date)
+                else row
+                for row in self.rows
+            ]
 
     def one(self, class_name: str) -> TaskRow:
         return next(row for row in self.rows if row.class_name == class_name)

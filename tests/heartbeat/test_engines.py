@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.heartbeat import Periodic, Task, status, status_text, tick
-from itopd.state import StateStore, open_state
+from itopd.state import StateStore, TaskStatus, open_state
 from itopd.tasks.background_rows import BackgroundTaskRows
 from tests.heartbeat.support import NOW, heartbeat_of, not_called
 from tests.support.servers import empty_mariadb, mariadb_url
@@ -70,3 +70,20 @@ def test_a_tick_with_nothing_due_costs_few_statements(database: Database, store:
             sa.event.remove(engine, "before_cursor_execute", count)
     work = [statement for statement in counted if not statement.startswith(("BEGIN", "START", "SAVEPOINT", "RELEASE"))]
     assert len(work) <= 10
+
+
+def test_a_row_that_is_not_as_it_should_be_stops_nobody(database: Database, store: StateStore) -> None:
+    heartbeat = heartbeat_of(
+        store, Task("Succeed", Periodic(10), not_called), clock=FixedClock(NOW), rows=BackgroundTaskRows(database)
+    )
+    empty = ", ".join(
+        f"{column} = NULL"
+        for column in ("total_exec_count", "running", "min_run_duration", "max_run_duration", "average_run_duration")
+    )
+    assert len(tick(heartbeat).runs) == 1
+    with database.write() as connection:
+        connection.execute(sa.text(f"UPDATE priv_backgroundtask SET next_run_date = '2020-01-01 00:00:00', {empty}"))
+        connection.execute(sa.text("INSERT INTO priv_backgroundtask (class_name, status) VALUES ('Other', NULL)"))
+    assert [run.succeeded for run in tick(heartbeat).runs] == [True]
+    found = {row.class_name: row for row in BackgroundTaskRows(database).read()}
+    assert (found["Succeed"].total_exec_count, found["Other"].status) == (1, TaskStatus.REMOVED)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from itopd.heartbeat import Periodic, ProcessExecutor, RunOutcome, RunSpec, Task, tick
-from itopd.state import RunState, StateStore, SubjectKind, ledger
-from tests.heartbeat.support import NOW, heartbeat_of, not_called
+from itopd.heartbeat import Jobs, Periodic, ProcessExecutor, RunOutcome, RunSpec, Task, dispatch, tick
+from itopd.heartbeat.supervisor import Supervisor
+from itopd.state import RowChange, RunState, StateStore, SubjectKind, ledger
+from tests.heartbeat.support import NOW, MemoryRows, heartbeat_of, not_called
 
 ENTRY = "tests.heartbeat.support:entry"
 
@@ -103,3 +107,43 @@ def test_progress_reaches_the_heartbeat(tmp_path: Path) -> None:
         return execution.progress
 
     assert asyncio.run(watched()) == "1 chunks"
+
+
+def test_a_heartbeat_that_gives_up_leaves_no_child_behind(state: StateStore, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "started-Stubborn")
+    heartbeat = heartbeat_of(
+        state, task("Stubborn"), executor=ProcessExecutor(ENTRY), settings={"folder": str(tmp_path)}
+    )
+
+    async def aborted() -> multiprocessing.process.BaseProcess:
+        dispatch.synchronise_rows(heartbeat, Jobs())
+        (due,) = dispatch.look(heartbeat, dispatch.entries_of(heartbeat, Jobs())).due
+        claimed = dispatch.claim(heartbeat, due)
+        assert claimed is not None
+        run = asyncio.create_task(Supervisor(heartbeat).carry_out(claimed))
+        pid = int(await asyncio.to_thread((tmp_path / "started-Stubborn").read_text))
+        (child,) = (child for child in multiprocessing.active_children() if child.pid == pid)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        return child
+
+    child = asyncio.run(aborted())
+    child.join(5)
+    assert child.exitcode == -signal.SIGKILL
+
+
+def test_what_nobody_foresaw_in_one_run_is_raised_when_the_others_are_done(state: StateStore) -> None:
+    class BrokenRows(MemoryRows):
+        """Fail at the end of one run."""
+
+        def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
+            if class_name == "Succeed-0" and "total_exec_count" in change:
+                raise ZeroDivisionError
+            super().update(class_name, change, started=started)
+
+    tasks = [task(f"Succeed-{number}") for number in range(8)]
+    with pytest.raises(ZeroDivisionError):
+        tick(heartbeat_of(state, *tasks, rows=BrokenRows()))
+    assert {run.state for run in ledger.recent(state)} == {RunState.DONE}
+    assert len(ledger.recent(state)) == len(tasks)

@@ -13,7 +13,20 @@ from structlog.testing import capture_logs
 
 from itopd.clock import FixedClock, from_itop, to_itop
 from itopd.errors import DatabaseError, SettingsError
-from itopd.heartbeat import EVENTS, Job, Jobs, Periodic, RunReport, Task, TickReport, run_now, status, status_text, tick
+from itopd.heartbeat import (
+    EVENTS,
+    Job,
+    Jobs,
+    Periodic,
+    RunReport,
+    Task,
+    TickReport,
+    dispatch,
+    run_now,
+    status,
+    status_text,
+    tick,
+)
 from itopd.heartbeat.jobs import BrokenJob
 from itopd.state import (
     Owner,
@@ -122,8 +135,8 @@ class TestRuns:
         class LocalRows(MemoryRows):
             """iTop's table: local time, in which the repeated hour is ambiguous."""
 
-            def update(self, class_name: str, change: RowChange) -> None:
-                super().update(class_name, change)
+            def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
+                super().update(class_name, change, started=started)
                 planned = self.one(class_name).next_run_date
                 assert planned is not None
                 local = from_itop(to_itop(planned, PARIS), PARIS)
@@ -171,6 +184,25 @@ class TestRunNow:
         jobs = Jobs((job("good"), replace(job("off"), enabled=False)), (broken,))
         with pytest.raises(SettingsError, match=complaint):
             run_now(heartbeat_of(state, load_jobs=lambda: jobs), name)
+
+    @pytest.mark.parametrize("handed_back", [True, False])
+    def test_one_that_is_taken_up_again_leaves_the_plan_alone_too(self, state: StateStore, handed_back: bool) -> None:
+        clock, jobs = FixedClock(NOW), Jobs((replace(job("Succeed"), schedule=Periodic(86400)),))
+        heartbeat = heartbeat_of(state, load_jobs=lambda: jobs, clock=clock)
+        tick(heartbeat)
+        clock.advance(5 * 3600)
+        found = dispatch.look_at(heartbeat, dispatch.entries_of(heartbeat, jobs)[0])
+        assert isinstance(found, dispatch.Due)
+        claimed = dispatch.claim(heartbeat, found)
+        assert claimed is not None
+        if handed_back:
+            ledger.hand_back(state, claimed.run, reason="itopd stops")
+        else:
+            with state.write() as connection:
+                connection.execute(LEASE.update().values(expires=datetime(2001, 1, 1, tzinfo=UTC)))
+        clock.advance(5)
+        assert [run.due for run in tick(heartbeat).runs] == [NOW + timedelta(hours=5)]
+        assert OwnTaskRows(state, SubjectKind.JOB).read()[0].next_run_date == NOW + timedelta(days=1)
 
 
 class TestFailures:
@@ -224,11 +256,11 @@ class TestFailures:
 
             failed = False
 
-            def update(self, class_name: str, change: RowChange) -> None:
+            def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
                 if not self.failed:
                     self.failed = True
                     raise DatabaseError("server has gone away")
-                super().update(class_name, change)
+                super().update(class_name, change, started=started)
 
         rows = FlakyRows([row("Succeed", 60)])
         heartbeat = heartbeat_of(state, task("Succeed"), rows=rows)
@@ -295,6 +327,31 @@ class TestOthers:
         assert (run.state, run.error.startswith("given up: 3 processes died")) == (RunState.FAILED, True)
         clock.advance(10)
         assert len(tick(heartbeat).runs) == 1
+
+    def test_a_row_that_another_run_has_taken_since_is_not_written_any_more(self, state: StateStore) -> None:
+        clock = FixedClock(NOW)
+
+        class LateRows(MemoryRows):
+            """The end of the first run is written after another tick has done the second."""
+
+            waiting = True
+
+            def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
+                if self.waiting and "total_exec_count" in change:
+                    self.waiting = False
+                    clock.advance(10)
+                    other = threading.Thread(target=lambda: tick(heartbeat))
+                    other.start()
+                    other.join()
+                super().update(class_name, change, started=started)
+
+        rows = LateRows([row("Succeed")])
+        heartbeat = heartbeat_of(state, task("Succeed"), rows=rows, clock=clock)
+        tick(heartbeat)
+        assert rows.one("Succeed").next_run_date == NOW + timedelta(seconds=20)
+        clock.advance(1)
+        assert tick(heartbeat).runs == ()
+        assert len(ledger.recent(state)) == 2
 
     def test_two_ticks_at_once_run_each_date_once(self, state: StateStore) -> None:
         rows = MemoryRows([row(f"Succeed-{number}") for number in range(10)])
