@@ -49,6 +49,8 @@ class _Writer:
         self._hidden = 0
         self._pre = 0
         self._quotes = 0
+        self._written_quotes = 0
+        """Quotes around the last text written: an empty line is quoted when the texts on both sides are."""
         self._lists = 0
         self._links: list[tuple[int, str]] = []
         self._cells: list[int] = []
@@ -152,6 +154,7 @@ class _Writer:
         elif self._last == "\n" and not self._out:
             self._put(self._margin())
         self._breaks = 0
+        self._written_quotes = self._quotes
         self._blank = self._cell_start = False
         if self._links and self._links[-1][0] < 0:
             self._links[-1] = (len(self._out), self._links[-1][1])
@@ -163,8 +166,8 @@ class _Writer:
             self._last = text[-1]
 
     def _feed(self) -> None:
-        margin = self._margin()
-        self._put(("\n" + "> " * self._quotes) * (self._breaks - 1) + "\n" + margin)
+        between = "\n" + "> " * min(self._quotes, self._written_quotes)
+        self._put(between * (self._breaks - 1) + "\n" + self._margin())
 
     def _margin(self) -> str:
         return "> " * self._quotes + "  " * self._lists

@@ -22,6 +22,7 @@ from itopd.attributes import html_to_text
         ("<table><tr><td><p>a</p></td><td></td><td>c</td></tr><tr><td>d</td></tr></table>e", "a\t\tc\nd\ne"),
         ("a<hr>b", f"a\n{'-' * 63}\nb"),
         ("<blockquote><p>a</p><p>b<br>c</p></blockquote>d", "> a\n>\n> b\n> c\n\nd"),
+        ("<p>a</p><blockquote>b</blockquote><p>c</p>", "a\n\n> b\n\nc"),
         ("<pre>a\n  b\n\nc</pre>d", "a\n  b\n\nc\n\nd"),
         ("<title>t</title><style>s</style>a<script>x</script><!-- c -->b", "ab"),
         ("  a \n\t b&nbsp;&nbsp;c  ", "a b c"),
