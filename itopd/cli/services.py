@@ -25,7 +25,7 @@ from itopd.settings import (
     setting_names,
 )
 from itopd.settings.filters import Value
-from itopd.wiring import SERVICES, CallParameters, call_names, known_names, open_application
+from itopd.wiring import SERVICES, CallParameters, call_parameters, known_names, open_application
 
 
 class ServiceCommand(click.Command):
@@ -117,8 +117,7 @@ def read_call(service: Service, start: Start) -> Call:
     if misplaced:
         name = min(misplaced)
         raise SettingsError(f"--{name} is a setting: write it in a settings file (--config) or a parameters file")
-    own_words = {name: value for name, value in given.items() if name in call_names()}
-    parameters = resolve_parameters(CallParameters, own_words, files, start.rules, other_known=known_names()).values
+    parameters = call_parameters(given, files, start.rules)
     own = {key: value for key, value in files.values.items() if key in setting_names()}
     settings = settings_with(start.config, own) if own else start.settings
     return Call(settings, parameters, files, parameters.rules(settings))

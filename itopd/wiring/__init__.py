@@ -1,7 +1,15 @@
 """The one place that knows all: settings become an application, a catalogue of services, a heartbeat."""
 
 from itopd.wiring.application import Application, model_of, open_application, open_configured_database, writer_of
-from itopd.wiring.catalogue import SERVICES, CallParameters, call_names, known_names, load, service_names
+from itopd.wiring.catalogue import (
+    SERVICES,
+    CallParameters,
+    call_names,
+    call_parameters,
+    known_names,
+    load,
+    service_names,
+)
 from itopd.wiring.heartbeat import job_services, jobs_of, open_heartbeat, perform_job, tasks_of
 from itopd.wiring.log import set_up_log
 
@@ -10,6 +18,7 @@ __all__ = [
     "Application",
     "CallParameters",
     "call_names",
+    "call_parameters",
     "job_services",
     "jobs_of",
     "known_names",

@@ -15,12 +15,15 @@ from itopd.rules import Rules, rules_for
 from itopd.service import Service
 from itopd.settings import (
     LoadedSettings,
+    ParameterFile,
     Settings,
     load_settings,
     parameter,
     parameter_keys,
+    resolve_parameters,
     setting_names,
 )
+from itopd.settings.filters import Value
 
 CONFIG_VARIABLE: Final = "ITOPD_CONFIG"
 """Environment variable that names the settings files; it is no setting itself."""
@@ -51,6 +54,14 @@ class CallParameters(BaseModel):
 def call_names() -> frozenset[str]:
     """Return the names that every call takes."""
     return parameter_keys(CallParameters)
+
+
+def call_parameters(arguments: Mapping[str, Value], files: ParameterFile, rules: Rules) -> CallParameters:
+    """Return what holds for a call of any service; all other keys are left to the service, that knows its own best."""
+    names = call_names()
+    given = {name: value for name, value in arguments.items() if name in names}
+    in_files = {name: value for name, value in files.values.items() if name in names}
+    return resolve_parameters(CallParameters, given, ParameterFile(in_files, files.sources), rules).values
 
 
 @cache

@@ -41,7 +41,7 @@ from itopd.tasks.exec_async_task import NAME as EXEC_ASYNC_TASK
 from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
 from itopd.wiring import warm
 from itopd.wiring.application import open_application
-from itopd.wiring.catalogue import SERVICES, CallParameters, call_names, known_names, load
+from itopd.wiring.catalogue import SERVICES, call_names, call_parameters, load
 from itopd.wiring.log import set_up_log
 
 CHILD_ENTRY: Final = f"{__name__}:perform_run"
@@ -81,8 +81,8 @@ def job_services(settings: Settings) -> Mapping[str, JobService]:
 
 def _check_job(settings: Settings, service: Service, keys: Mapping[str, str]) -> None:
     file = _as_file(keys)
-    call = resolve_parameters(CallParameters, {}, file, settings.rules, other_known=known_names())
-    resolve_parameters(service.parameters, {}, file, call.values.rules(settings), other_known=call_names())
+    rules = call_parameters({}, file, settings.rules).rules(settings)
+    resolve_parameters(service.parameters, {}, file, rules, other_known=call_names())
 
 
 def _as_file(keys: Mapping[str, str]) -> ParameterFile:
@@ -139,7 +139,7 @@ def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutco
     """Run the service of a job with the job's keys; its output goes to ``output_file``, whole or not at all."""
     service = SERVICES[spec.service]
     file = _as_file(spec.parameters)
-    call = resolve_parameters(CallParameters, {}, file, settings.rules, other_known=known_names()).values
+    call = call_parameters({}, file, settings.rules)
     rules = call.rules(settings)
     with open_application(settings, rules) as application:
         parameters = resolve_parameters(

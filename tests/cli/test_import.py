@@ -271,3 +271,10 @@ def test_the_database_is_never_in_the_messages_with_its_password(installed: Plac
     assert answer.code == 69
     assert "geheim" not in answer.err
     assert not (tmp_path / "errors.csv").exists()
+
+
+def test_an_unknown_key_of_a_parameters_file_is_named_with_line_and_nearest(installed: Place) -> None:
+    file = installed.write("call.params", "# of the test\nseparater = ;\n")
+    answer = _import(installed, f"--param_file={file}")
+    assert (answer.code, answer.out) == (64, "")
+    assert answer.err == f"itopd: unknown parameter 'separater' ({file}:2); did you mean 'separator'?\n"

@@ -1,0 +1,83 @@
+"""An application opens what the settings name, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from itopd.errors import AccessDenied, DatabaseError, ModelError
+from itopd.rules import ITOP, ITOPD
+from itopd.settings import Settings
+from itopd.wiring import model_of, open_application
+from tests.cli.calls import Place
+from tests.cli.conftest import PASSWORD, installed, prepared
+from tests.support.sample import REFERENCE, require_shared
+
+__all__ = ["installed", "prepared"]
+
+
+def _settings(made: Place, **more: object) -> Settings:
+    return Settings.model_validate({"data_folder": made.folder, **more})
+
+
+def test_without_credentials_run_as_acts(installed: Place) -> None:
+    with open_application(_settings(installed)) as application:
+        assert application.account("", "").login == "admin"
+        assert application.rules is ITOPD
+    with (
+        open_application(_settings(installed, run_as="nobody")) as application,
+        pytest.raises(AccessDenied, match="run_as"),
+    ):
+        application.account("", "")
+
+
+def test_credentials_are_checked(installed: Place) -> None:
+    with open_application(_settings(installed), ITOP) as application:
+        assert application.account("ADMIN", PASSWORD).login == "admin"
+        assert application.rules is ITOP
+        for login, password in [("admin", "wrong"), ("admin", ""), ("nobody", PASSWORD), ("", PASSWORD)]:
+            with pytest.raises(AccessDenied):
+                application.account(login, password)
+
+
+def test_accounts_without_the_administrators_profile_are_refused(installed: Place) -> None:
+    with sqlite3.connect(installed.folder / "itopd.db") as database:
+        database.execute("UPDATE priv_urp_userprofile SET profileid = 3")
+    database.close()
+    with open_application(_settings(installed)) as application, pytest.raises(AccessDenied, match="dministrator"):
+        application.account("admin", PASSWORD)
+
+
+def test_a_database_without_tables_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError, match="run 'itopd init'"), open_application(Settings(data_folder=tmp_path)):
+        pass
+
+
+def test_every_run_has_an_id_and_the_language_of_its_account(installed: Place) -> None:
+    with open_application(_settings(installed)) as application:
+        account = application.account("", "")
+        first = application.context(account, output=io.BytesIO(), progress=lambda *_: None)
+        second = application.context(account, output=io.BytesIO(), progress=lambda *_: None)
+        named = application.context(account, output=io.BytesIO(), progress=lambda *_: None, run_id="42")
+        assert len({first.run_id, second.run_id, named.run_id}) == 3
+        assert named.run_id == "42"
+        assert first.dictionary.class_label("Person") == "Person"
+        assert first.should_stop() is False
+
+
+@pytest.mark.shared
+def test_the_data_model_of_an_itop_replaces_the_bundled_one() -> None:
+    require_shared()
+    model = model_of(Settings(data_model=str(REFERENCE / "datamodel.xml")))
+    assert len(model) > 200
+    assert model is not model_of(Settings())
+
+
+def test_a_data_model_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "datamodel.xml"
+    broken.write_text("<itop_design>")
+    with pytest.raises(ModelError, match=str(broken)):
+        model_of(Settings(data_model=str(broken)))
