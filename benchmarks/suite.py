@@ -9,8 +9,9 @@ from pathlib import Path
 
 from benchmarks import ours, raw
 from benchmarks.databases import Place, counted_rows, new_place, persons_of
-from benchmarks.mails import queue_mails, running_sink
+from benchmarks.mails import queue_mails
 from benchmarks.measure import JobFailed, Measurement, best, measure
+from benchmarks.sinks import running_sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def _mail(mine: Place, theirs: Place, mails: int) -> Comparison:
     queue_mails(theirs, mails)
     with running_sink() as sink:
         my_time = measure(ours.deliver_mail, mine, sink.port)
-        _require_equal(job, "mails queued and taken", mails, sink.taken)
+        _require_equal(job, "mails queued and taken", mails, sink.taken())
         their_time = measure(raw.deliver_mail, theirs, sink.port)
-        _require_equal(job, "mails queued and taken", 2 * mails, sink.taken)
+        _require_equal(job, "mails queued and taken", 2 * mails, sink.taken())
     _require_equal(job, "rows of tables", counted_rows(mine), counted_rows(theirs))
     return Comparison(job, mine.engine, my_time, their_time)
 
