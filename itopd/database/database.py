@@ -49,6 +49,11 @@ class Database:
         return self.engine.url.database or ""
 
     @property
+    def identity(self) -> str:
+        """Return what tells this database from the others on its server or in its folder, as its mutexes do."""
+        return (Path(self.name).name if self.dialect == "sqlite" else self.name) + self.prefix
+
+    @property
     def where(self) -> str:
         """Return which database this is, in words and without its password."""
         return where(self.engine.url)

@@ -5,7 +5,7 @@ its schema up to date. ``ledger`` holds the run ledger, ``leases`` who owns what
 tasks and jobs. All statements are tiny; none keeps a transaction open while something runs.
 """
 
-from itopd.state import leases, ledger, mail_claims, tasks
+from itopd.state import leases, ledger, mail_claims, served, tasks
 from itopd.state.leases import LeaseLost
 from itopd.state.ledger import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
 from itopd.state.opening import open_state
@@ -31,6 +31,7 @@ __all__ = [
     "ledger",
     "mail_claims",
     "open_state",
+    "served",
     "tasks",
     "this_process",
 ]

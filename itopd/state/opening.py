@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from itopd.errors import DatabaseError, SettingsError
+from itopd.state import served
 from itopd.state.store import StateStore
 from itopd.state.tables import VERSION_TABLE
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration; a test compares it with the migrations themselves."""
 
 _DRIVERS = {
@@ -28,12 +29,13 @@ _NOT_THERE = frozenset({1044, 1049})
 _NOT_ALLOWED = frozenset({1044, 1142, 1227})
 
 
-def open_state(url: str) -> StateStore:
+def open_state(url: str, serves: str = "") -> StateStore:
     """Open the state store at ``url`` and bring its schema up to date.
 
     ``sqlite:///path/to/state.sqlite`` (the file is made) or ``mysql://user:password@host/itopd`` (the database is
-    made if the account may). Raises :class:`SettingsError` for another kind of URL, :class:`DatabaseError` when the
-    store cannot be reached, made, or was written by a newer itopd.
+    made if the account may). ``serves`` is the identity of the iTop database that it is for; a store that serves
+    another one is refused. Raises :class:`SettingsError` for that and for another kind of URL, :class:`DatabaseError`
+    when the store cannot be reached, made, or was written by a newer itopd.
     """
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)
@@ -47,6 +49,8 @@ def open_state(url: str) -> StateStore:
             _make_database(store, parsed)
         if _version(store) != SCHEMA:
             _migrate(store)
+        if serves:
+            served.require(store, serves)
     except sa.exc.DBAPIError as error:
         store.close()
         raise DatabaseError(f"the state store {shown} (state_url) cannot be opened: {_reason(error)}") from error

@@ -73,6 +73,16 @@ def test_an_account_that_may_not_make_it_is_told_what_to_run() -> None:
             cursor.execute(f"DROP USER {name}@'%'")
 
 
+def test_a_store_serves_one_database_only(state_url: str) -> None:
+    open_state(state_url).close()
+    for _ in range(2):
+        open_state(state_url, "itop_production").close()
+    with pytest.raises(
+        SettingsError, match=r"belongs to the iTop database 'itop_production'; give 'itop_test' .*state_url"
+    ):
+        open_state(state_url, "itop_test")
+
+
 def test_a_store_of_a_newer_itopd_is_left_alone(store: StateStore, state_url: str) -> None:
     with store.write() as connection:
         connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
