@@ -31,10 +31,12 @@ class Kind(Enum):
     DOCUMENT = auto()
     LOG = auto()
     SECRET = auto()
+    PROPERTIES = auto()
+    """Names and values of a property set."""
     EMPTY = auto()
     """Never holds anything in a cell (a dashboard, a table)."""
     UNWRITABLE = auto()
-    """Has no text form here: link sets, property sets."""
+    """Has no text form here: link sets."""
 
 
 _BY_TYPE = {
@@ -66,7 +68,7 @@ _BY_TYPE = {
     "AttributeOneWayPassword": Kind.EMPTY,
     "AttributePassword": Kind.SECRET,
     "AttributePercentage": Kind.NUMBER,
-    "AttributePropertySet": Kind.UNWRITABLE,
+    "AttributePropertySet": Kind.PROPERTIES,
     "AttributeQueryAttCodeSet": Kind.SET,
     "AttributeStopWatch": Kind.NUMBER,
     "AttributeTable": Kind.EMPTY,

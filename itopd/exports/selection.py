@@ -39,6 +39,7 @@ from itopd.oql import (
     parse,
     resolve,
 )
+from itopd.php import PhpError, unserialize
 from itopd.service import Context
 
 CHUNK = 1000
@@ -183,6 +184,8 @@ class _Columns:
             return itemgetter(positions[0]), kind  # of a stop watch the first column, the seconds spent
         if kind is Kind.MARKUP:
             return (itemgetter(positions[0]) if self.parameters.formatted_text else _plain(positions)), Kind.TEXT
+        if kind is Kind.PROPERTIES:
+            return _properties(positions[0]), kind
         decode = bind(attribute).decode
 
         def read(row: Row) -> Any:  # noqa: ANN401 - of the type of the attribute
@@ -219,6 +222,19 @@ def _log(read: Callable[[Row], StoredCaseLog], zone: ZoneInfo) -> Callable[[Row]
         return " ".join(" ".join(reversed(entries)).split())
 
     return text
+
+
+def _properties(position: int) -> Callable[[Row], Any]:
+    """Return a reader of a property set; what is no serialized array holds nothing, as in iTop."""
+
+    def read(row: Row) -> Any:  # noqa: ANN401 - names with values of any kind, or nothing
+        try:
+            value = unserialize(row[position].encode()) if row[position] else None
+        except PhpError:
+            return None
+        return value if isinstance(value, dict) and value else None
+
+    return read
 
 
 def _cell_is_none(position: int) -> Callable[[Row], bool]:

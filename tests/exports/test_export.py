@@ -235,3 +235,19 @@ def test_a_word_for_no_localize_is_refused_by_our_rules() -> None:
 
 def test_a_query_that_is_no_number_is_no_query_for_itop() -> None:
     assert resolve_parameters(ExportParameters, ["--query=abc"], ParameterFile(), ITOP).values.query == 0
+
+
+def test_property_sets_are_names_with_values(database: Database) -> None:
+    stored = ['a:2:{s:1:"k";s:2:"a"";s:1:"n";i:5;}', "a:0:{}", "garbage"]
+    with database.write() as connection:
+        for id_, text in enumerate(stored, start=1):
+            for cls, values in (
+                ("Event", {"realclass": "EventIssue", "date": "2024-01-01 00:00:00", "message": "m", "userinfo": "u"}),
+                ("EventIssue", {"issue": "i", "impact": "i", "page": "p", "arguments_post": text}),
+            ):
+                connection.execute(sa.insert(database.table(cls)).values(id=id_, **values))
+    request: dict[str, Any] = {"expression": "SELECT EventIssue", "fields": "id,arguments_post", "no_localize": "1"}
+    rows = exported(database, **request).splitlines()
+    assert sorted(rows[1:]) == ['1,"k=a"",n=5"', "2,", "3,"]
+    values = {row["id"]: row["arguments_post"] for row in json.loads(exported(database, **request, format="json"))}
+    assert values == {1: {"k": 'a"', "n": 5}, 2: None, 3: None}

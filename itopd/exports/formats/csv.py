@@ -111,6 +111,7 @@ def _text(column: Column, options: Options) -> Callable[[Any], str] | None:
         Kind.DEADLINE: options.format_datetime,
         Kind.OVERRUN: duration_text,
         Kind.PASSED: lambda value: "yes" if value else "no",
+        Kind.PROPERTIES: lambda values: ",".join([f"{name}={value}" for name, value in values.items()]),
         Kind.SECRET: lambda _value: MASK,
         Kind.SET: lambda codes: "|".join([labels.get(code, code) for code in codes]),
     }
