@@ -1,8 +1,10 @@
 """The resident heartbeat (``itopd run``).
 
 Three named loops live side by side: *dispatch* claims what is due whenever it is poked, *leases* renews what runs, and
-APScheduler is the clock that pokes - at the next planned second, and every few seconds for what people changed. What
-is due is never in memory, only in the database. If a loop dies, the daemon says so and ends with exit code 70.
+APScheduler is the clock that pokes at the next planned second. Every few seconds dispatch looks by itself, for what
+people changed: those seconds are elapsed time, so a wall clock that is set back stops nothing, and the next second is
+planned anew each time. What is due is never in memory, only in the database. If a loop dies, the daemon says so and
+ends with exit code 70.
 """
 
 from __future__ import annotations
@@ -62,7 +64,6 @@ class _Daemon:
         for executor in {lane.executor for lane in heartbeat.lanes.values()}:
             await executor.warm_up()
         self._clock.start()
-        self._clock.add_job(self._poke, "interval", seconds=heartbeat.poll_seconds, id="poll")
         self._poked.set()
         dispatching = asyncio.create_task(self._dispatch(), name="dispatch")
         # Leases are renewed to the very end, while runs drain too.
@@ -83,10 +84,11 @@ class _Daemon:
         return exit_code
 
     async def _dispatch(self) -> None:
-        """Claim what is due whenever poked, until the daemon stops."""
+        """Claim what is due whenever poked, and every few seconds, until the daemon stops."""
         attempt, pause_before = 0, pauses()
         while True:
-            await self._poked.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._poked.wait(), self._heartbeat.poll_seconds)
             self._poked.clear()
             if self._stop.is_set():
                 return
