@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -12,6 +13,7 @@ import click
 from itopd import __version__
 from itopd.errors import EXIT_DONE, ItopdError, SettingsError
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -91,13 +93,23 @@ def main(arguments: list[str] | None = None) -> None:
         _forget_output()
         code = EXIT_DONE
     except Exception as error:  # noqa: BLE001 - what nobody foresaw: reported in full, under its documented code
-        traceback.print_exc()
-        click.echo(f"itopd: internal error ({type(error).__name__}: {error}): report it with the lines above", err=True)
+        _report(error)
         code = ItopdError.exit_code
     sys.exit(code)
 
 
+def _report(error: Exception) -> None:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _forget_output()
+        click.echo(f"itopd: writing failed: {error}: make room, then call it again", err=True)
+        return
+    traceback.print_exception(error)
+    click.echo(f"itopd: internal error ({type(error).__name__}: {error}): report it with the lines above", err=True)
+
+
 def _invoke(arguments: list[str]) -> int:
+    for word in arguments:
+        _require_text(word)
     try:
         with root.make_context("itopd", list(arguments)) as context:
             root.invoke(context)
@@ -106,6 +118,16 @@ def _invoke(arguments: list[str]) -> int:
     return EXIT_DONE
 
 
+def _require_text(word: str) -> None:
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        name = word[: error.start].partition("=")[0]  # without the value: it may be a password
+        raise SettingsError(
+            f"the argument '{name}...' holds bytes that are not UTF-8: write it in UTF-8, or rename the file it names"
+        ) from error
+
+
 def _forget_output() -> None:
-    """Send what is left of the output nowhere: its reader went away and need not hear of it."""
+    """Send what is left of the output nowhere: it cannot be written any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

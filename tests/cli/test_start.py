@@ -143,5 +143,26 @@ def test_a_reader_that_goes_away_is_no_error(installed: Place) -> None:
         assert running.wait() == 0
 
 
+def test_a_full_disk_is_told_in_one_line(installed: Place) -> None:
+    for words in (("query", "SELECT URP_Profiles"), ("export", "--expression=SELECT URP_Profiles", "--fields=name")):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                command("--config", installed.config, *words), stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert done.returncode == 70
+        assert done.stderr.decode() == (
+            "itopd: writing failed: [Errno 28] No space left on device: make room, then call it again\n"
+        )
+
+
+def test_bytes_that_are_no_text_are_refused_without_showing_a_password(installed: Place) -> None:
+    answer = installed.call("import", "--class=Person", "--auth_pwd=geh\udcffeim")
+    assert (answer.code, answer.out) == (64, "")
+    assert answer.err == (
+        "itopd: the argument '--auth_pwd...' holds bytes that are not UTF-8: write it in UTF-8, "
+        "or rename the file it names\n"
+    )
+
+
 def test_main_ends_the_process_with_the_code(tmp_path: Path) -> None:
     assert process("--config", tmp_path, "check").code == 66
