@@ -249,5 +249,7 @@ def test_property_sets_are_names_with_values(database: Database) -> None:
     request: dict[str, Any] = {"expression": "SELECT EventIssue", "fields": "id,arguments_post", "no_localize": "1"}
     rows = exported(database, **request).splitlines()
     assert sorted(rows[1:]) == ['1,"k=a"",n=5"', "2,", "3,"]
-    values = {row["id"]: row["arguments_post"] for row in json.loads(exported(database, **request, format="json"))}
-    assert values == {1: {"k": 'a"', "n": 5}, 2: None, 3: None}
+    shown: dict[int, Any] = {
+        row["id"]: row["arguments_post"] for row in json.loads(exported(database, **request, format="json"))
+    }
+    assert shown == {1: {"k": 'a"', "n": 5}, 2: None, 3: None}
