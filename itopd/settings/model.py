@@ -26,7 +26,7 @@ from itopd.settings.declare import (
     itop,
     own,
 )
-from itopd.settings.urls import database_url_of, place_sqlite, state_url_beside
+from itopd.settings.urls import database_url_of, place_sqlite, same_database, state_url_beside
 
 _EMAIL_PATTERN = r"[a-zA-Z0-9._&'-]+@[a-zA-Z0-9.-]+\.[a-zA-Z0-9-]{2,}"
 _PHONE_PATTERN = r"[0-9.\-\ \+\(\)]+"
@@ -291,4 +291,9 @@ class Settings(BaseModel):
     @field_validator("state_url")
     @classmethod
     def _complete_state_url(cls, url: str, info: ValidationInfo) -> str:
-        return place_sqlite(url, info.data.get("data_folder", Path()))
+        placed = place_sqlite(url, info.data.get("data_folder", Path()))
+        if placed and same_database(placed, info.data.get("database_url", "")):
+            raise ValueError(
+                "the state store needs a file or database of its own, apart from database_url; leave it out to get one"
+            )
+        return placed

@@ -50,6 +50,19 @@ def state_url_beside(database_url: str, data_folder: Path) -> str:
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
+def same_database(one: str, other: str) -> bool:
+    """Return whether two URLs name the same file, or the same database of a server, whatever driver and account."""
+
+    def place(url: str) -> tuple[str, str]:
+        file = _SQLITE.fullmatch(url)
+        if file is not None:
+            return "", Path(file[2]).absolute().as_posix()
+        parts = urlsplit(url)
+        return parts.netloc.rpartition("@")[2].removesuffix(":3306").lower(), parts.path
+
+    return place(one) == place(other)
+
+
 def masked(url: str) -> str:
     """Return ``url`` with its password replaced by stars."""
     return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***\2", url))

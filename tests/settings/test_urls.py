@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from sqlalchemy import make_url
 
 from itopd.settings import Settings
@@ -66,3 +67,17 @@ def test_the_state_store_lies_beside_the_data() -> None:
 )
 def test_passwords_in_urls_become_stars(url: str, shown: str) -> None:
     assert masked(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("database", "state"),
+    [
+        ("sqlite:///itopd.db", "sqlite:///itopd.db"),
+        ("sqlite:///itopd.db", "sqlite:////srv/itopd.db?timeout=3"),
+        ("mysql://itop:pw@db/itop", "mariadb+pymysql://other@DB:3306/itop?charset=utf8mb4"),
+    ],
+)
+def test_the_state_store_is_never_the_database_itself(database: str, state: str) -> None:
+    with pytest.raises(ValidationError, match="of its own"):
+        Settings(data_folder=Path("/srv"), database_url=database, state_url=state)
+    Settings(data_folder=Path("/srv"), database_url=database, state_url=state.replace("itop", "state"))
