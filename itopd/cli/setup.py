@@ -11,7 +11,7 @@ import click
 
 from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, DatabaseError, ItopdError, MissingFile, SettingsError
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, SettingsError
 from itopd.installation import Administrator, install, new_password
 from itopd.settings import Settings
 from itopd.state import open_state
@@ -30,7 +30,7 @@ def init_command(config: str | None, admin_login: str, admin_password_file: Path
     """Create iTop's tables, its profiles and an administrator in an empty database."""
     settings = settings_of(config).settings
     password = new_password() if admin_password_file is None else _first_line(admin_password_file)
-    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings.data_folder)
     database, clock = open_configured_database(settings), SystemClock()
     try:
         writer = writer_of(database, settings.rules, clock)
@@ -43,6 +43,13 @@ def init_command(config: str | None, admin_login: str, admin_password_file: Path
         click.echo(f"administrator '{admin_login}', password (shown this once): {password}")
     else:
         click.echo(f"administrator '{admin_login}', password from {admin_password_file}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"data_folder {folder} cannot be made ({error.strerror}): correct data_folder") from error
 
 
 def _first_line(path: Path) -> str:
@@ -91,6 +98,10 @@ def _check_model(settings: Settings) -> str:
 
 
 def _check_database(settings: Settings) -> str:
+    try:
+        model_of(settings)
+    except ItopdError as error:
+        raise SettingsError("it can be looked at once the data model is right") from error
     with open_application(settings) as application:
         differences = application.database.missing()
         if differences:
@@ -107,7 +118,9 @@ def _check_account(settings: Settings) -> str:
     try:
         with open_application(settings) as application:
             account = application.account("", "")
-    except DatabaseError as error:
+    except AccessDenied:
+        raise
+    except ItopdError as error:
         raise SettingsError("it can be looked at once the database is right") from error
     return f"{account.login} acts where no auth_user is given (run_as)"
 

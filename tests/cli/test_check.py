@@ -129,6 +129,8 @@ def test_a_data_model_that_is_not_there(installed: Place) -> None:
     lines = _lines(installed.call("check"))
     assert lines["data model"][0] == "TO DO"
     assert "/nowhere/datamodel.xml" in lines["data model"][1]
+    assert lines["database"] == ("TO DO", "it can be looked at once the data model is right")
+    assert lines["account"] == ("TO DO", "it can be looked at once the database is right")
 
 
 def test_a_state_store_that_cannot_be_made(installed: Place) -> None:

@@ -189,6 +189,17 @@ def test_the_right_charset_repairs_it(installed: Place) -> None:
     assert installed.query("SELECT Person WHERE email = 'jane@x.example'", "name") == [("Dœ",)]
 
 
+def test_while_another_import_of_the_class_is_at_work_the_call_ends_with_75(installed: Place) -> None:
+    before = _bytes(installed)
+    with opened(f"sqlite:///{installed.folder}/itopd.db") as database, database.named_lock("itopd_import_Contact"):
+        answer = _import(installed)
+        simulated = _import(installed, "--simulate=1")
+    assert (answer.code, answer.out) == (75, "")
+    assert "'itopd_import_Contact' is already running" in answer.err
+    assert simulated.code == 0
+    assert _bytes(installed) == before
+
+
 # --- Rows that nobody would write -----------------------------------------------------------------------------------
 
 

@@ -118,6 +118,14 @@ def test_a_password_file_may_stand_in_any_folder_that_is_missing_for_the_data(tm
     assert (tmp_path / "new" / "data" / "itopd.db").exists()
 
 
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    made = place(tmp_path)
+    made.configure(data_folder=made.config)
+    answer = made.call("init")
+    assert answer.code == 64
+    assert answer.err == f"itopd: data_folder {made.config} cannot be made (File exists): correct data_folder\n"
+
+
 @pytest.mark.parametrize(
     ("url", "code", "text"),
     [
