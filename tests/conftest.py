@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, settings
 from itopd.database import Database
 from tests.support.sample import new_mariadb, new_sqlite, sample_mariadb, sample_sqlite
 
-
 # A busy machine is slow, not wrong: no example fails for the time it takes.
 settings.register_profile("itopd", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("itopd")
