@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from itopd.attributes.columns import Column, Stored
 from itopd.attributes.refusals import Refused, RefusedKind
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.rules import Rules
 
 V = TypeVar("V")

@@ -15,7 +15,7 @@ from itopd.attributes.numbers import Boolean, DecimalNumber, Duration, Integer
 from itopd.attributes.secrets import EncryptedString, OneWayPassword
 from itopd.attributes.structures import RedundancySettings, Serialized
 from itopd.attributes.texts import Html, LongText, Password, String, TemplateHtml, Text, Url
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.errors import ModelError
 
 _TYPES: Final[Mapping[str, Callable[[Attribute], AttributeType]]] = {

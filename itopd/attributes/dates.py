@@ -11,7 +11,7 @@ from itopd.attributes.base import TypeOf
 from itopd.attributes.columns import Column, ColumnKind
 from itopd.attributes.refusals import Refused, RefusedKind
 from itopd.clock import ITOP_DATE, ITOP_DATETIME
-from itopd.datamodel.model import NOW
+from itopd.datamodel import NOW
 from itopd.rules import Rules
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")

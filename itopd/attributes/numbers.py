@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, NoReturn
 from itopd.attributes.base import TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
 from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.rules import Rules
 
 _LONGEST: Final = 20

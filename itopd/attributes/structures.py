@@ -9,7 +9,7 @@ from typing import Any
 from itopd.attributes.base import TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
 from itopd.attributes.texts import String
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.rules import Rules
 
 _EMPTY = "a:0:{}"

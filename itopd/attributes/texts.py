@@ -11,7 +11,7 @@ from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
 from itopd.attributes.html import sanitise_html
 from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.rules import Rules
 
 _TEXT_BYTES = 65535

@@ -17,7 +17,7 @@ from itopd.database import ids, locks, schema
 from itopd.database.collation import collation_key
 from itopd.database.engines import PURPOSE, Purpose, open_engine, where
 from itopd.database.tables import TableDefinition, build_table, define_table
-from itopd.datamodel.model import Model
+from itopd.datamodel import Model
 from itopd.errors import DatabaseError, ModelError
 
 SqlFunction = Callable[..., Any]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import TEXT_KINDS, Column, ColumnKind, bind
 from itopd.database.sql_types import sql_type
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 
 INDEXED_PREFIX: Final = 95
 """Characters of a VARCHAR that iTop indexes."""

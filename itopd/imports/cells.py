@@ -9,7 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from itopd.attributes import AttributeType, Refused, RefusedKind, bind
-from itopd.datamodel.model import Attribute, Class
+from itopd.datamodel import Attribute, Class
 from itopd.dictionary import Dictionary
 from itopd.errors import SettingsError
 from itopd.imports.leniency import leniency_of

@@ -8,12 +8,12 @@ from typing import Any
 
 from itopd.attributes import Refused
 from itopd.database import Database
-from itopd.datamodel.model import Attribute, Class, Flag
+from itopd.datamodel import Attribute, Class, Flag
 from itopd.dictionary import Dictionary
 from itopd.imports.cells import Cell, DateRules, cell_of
 from itopd.imports.header import ID, Column, Header, KeyColumns, ReconciliationKey
 from itopd.imports.match import REMEMBERED, Lookup
-from itopd.objects.rows import is_stored
+from itopd.objects import is_stored
 from itopd.rules import Rules
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from itopd.datamodel.model import Attribute, Class, Model
+from itopd.datamodel import Attribute, Class, Model
 from itopd.dictionary import Dictionary
 from itopd.errors import InputError, SettingsError
 from itopd.rules import Rules

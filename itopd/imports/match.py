@@ -16,10 +16,8 @@ import sqlalchemy as sa
 
 from itopd.attributes import bind
 from itopd.database import Database
-from itopd.datamodel.model import Class
-from itopd.objects import find
-from itopd.objects.fetch import friendly_name
-from itopd.objects.find import equality
+from itopd.datamodel import Class
+from itopd.objects import equality, find, friendly_name
 from itopd.writing import Pending
 
 Ref = int | Pending

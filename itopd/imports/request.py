@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from itopd.access import require_administrator
 from itopd.clock import ITOP_DATETIME, to_itop
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import InputError, MissingFile, SettingsError
 from itopd.imports.cells import DateRules, date_rules
 from itopd.imports.header import (

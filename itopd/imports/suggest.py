@@ -9,10 +9,9 @@ import sqlalchemy as sa
 
 from itopd.attributes import TEXT_KINDS, bind
 from itopd.database import Database
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.imports.header import ID
-from itopd.objects import fetch
-from itopd.objects.rows import is_stored, reading
+from itopd.objects import fetch, is_stored, reading
 
 SHOWN: Final = 3
 

@@ -3,7 +3,21 @@
 Every function costs a fixed number of statements per chunk of ids or rows, never one per object.
 """
 
-from itopd.objects.fetch import CHUNK, Record, fetch, final_classes, friendly_names
-from itopd.objects.find import find
+from itopd.objects.fetch import CHUNK, Record, fetch, final_classes, friendly_name, friendly_names
+from itopd.objects.find import equality, find
+from itopd.objects.rows import chunks, is_stored, reading, stored_codes
 
-__all__ = ["CHUNK", "Record", "fetch", "final_classes", "find", "friendly_names"]
+__all__ = [
+    "CHUNK",
+    "Record",
+    "chunks",
+    "equality",
+    "fetch",
+    "final_classes",
+    "find",
+    "friendly_name",
+    "friendly_names",
+    "is_stored",
+    "reading",
+    "stored_codes",
+]

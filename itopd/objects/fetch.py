@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import bind
 from itopd.database import Database
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import ModelError
 from itopd.objects.rows import FINAL_CLASS, ID, chunks, is_stored, reading, stored_codes
 

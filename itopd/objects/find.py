@@ -14,7 +14,7 @@ from sqlalchemy.sql.operators import custom_op
 
 from itopd.attributes import TEXT_KINDS, TypeOf, bind
 from itopd.database import Database, IndexKind, collation_key
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import ModelError
 from itopd.objects.fetch import CHUNK, friendly_names
 from itopd.objects.rows import FINAL_CLASS, ID, chunks, is_stored, reading

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import AttributeType, bind
 from itopd.database import Database
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import ModelError
 
 T = TypeVar("T")

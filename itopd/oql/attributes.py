@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from itopd.datamodel.model import Attribute, Class
+from itopd.datamodel import Attribute, Class
 from itopd.oql.dialect import Dialect
 from itopd.oql.names import ID, usable_names
 from itopd.oql.parser import parse_condition

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import bind
 from itopd.database import Database
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.errors import DatabaseError, ModelError
 from itopd.oql.arguments import Argument
 from itopd.oql.attributes import FINAL_CLASS, FRIENDLY_NAME, OBSOLESCENCE_FLAG, AttributeReader

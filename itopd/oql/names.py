@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from itopd.datamodel.model import Attribute, Class
+from itopd.datamodel import Attribute, Class
 
 ID = "id"
 

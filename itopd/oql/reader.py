@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.oql.parser import parse_condition
 from itopd.oql.tree import Expression, Field, In, InQuery, Join, Name, Number, Parameter, Query
 

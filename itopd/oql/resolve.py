@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from itopd.datamodel.model import Attribute, Class, Model
+from itopd.datamodel import Attribute, Class, Model
 from itopd.errors import OqlError
 from itopd.oql.functions import FUNCTIONS
 from itopd.oql.names import ID, nearest, usable_names

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import ModelError
 from itopd.oql.values import Sql, all_of
 

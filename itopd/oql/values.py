@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import BinaryExpression, Grouping
 from sqlalchemy.sql.operators import custom_op
 
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 
 Sql: TypeAlias = sa.ColumnElement[Any]
 Statement: TypeAlias = sa.Select[*tuple[Any, ...]]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import ItopdError
 from itopd.writing.checks import examine, value_issues
 from itopd.writing.draft import Draft

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from itopd.attributes import TEXT_KINDS, bind
 from itopd.database import Database, collation_key
-from itopd.datamodel.model import Class
-from itopd.objects.rows import is_stored
+from itopd.datamodel import Class
+from itopd.objects import is_stored
 from itopd.oql import ColumnPath, compile_query, parse, resolve, tree
 from itopd.oql import parse_condition as parse_oql
 

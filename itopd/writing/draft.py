@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.errors import ModelError
 from itopd.writing.intents import Issue
 from itopd.writing.layout import Layout

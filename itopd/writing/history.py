@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import AttributeType, HistoryKind, Stored, StoredCaseLog
 from itopd.database import Database, insert_rows
-from itopd.objects.rows import chunks
+from itopd.objects import chunks
 from itopd.writing.intents import Change
 from itopd.writing.layout import Layout
 from itopd.writing.links import LinkOperation

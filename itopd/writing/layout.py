@@ -8,9 +8,8 @@ from typing import Any
 
 from itopd.attributes import AttributeType, Stored, bind
 from itopd.database import Database
-from itopd.datamodel.model import Class, UniquenessRule
-from itopd.objects.find import equality
-from itopd.objects.rows import stored_codes
+from itopd.datamodel import Class, UniquenessRule
+from itopd.objects import equality, stored_codes
 from itopd.writing.conditions import Condition, parse_condition
 from itopd.writing.links import Host, hosts_of
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from itopd.datamodel.model import Class, Model
+from itopd.datamodel import Class, Model
 
 _LIST = 1
 _DETAILS = 2

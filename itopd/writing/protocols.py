@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from itopd.datamodel.model import Class
+from itopd.datamodel import Class
 from itopd.writing.intents import Change, Intent, Issue
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import bind
 from itopd.database import Database
-from itopd.datamodel.model import Attribute
+from itopd.datamodel import Attribute
 from itopd.objects import fetch, final_classes, find, friendly_names
 from itopd.writing.conditions import satisfying
 from itopd.writing.draft import Draft

@@ -10,9 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.datamodel.model import Class
-from itopd.objects import fetch, final_classes, find
-from itopd.objects.find import equality
+from itopd.datamodel import Class
+from itopd.objects import equality, fetch, final_classes, find
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node, Tree
 

@@ -21,8 +21,7 @@ from itopd.attributes import (
     ThresholdState,
     bind,
 )
-from itopd.datamodel import Attribute, bundled_model
-from itopd.datamodel.model import NOW, Threshold
+from itopd.datamodel import NOW, Attribute, Threshold, bundled_model
 from itopd.errors import ModelError
 
 INSTANT = "2026-03-29 12:34:56"

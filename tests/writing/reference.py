@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from itopd.attributes import TEXT_KINDS, HistoryKind, bind
 from itopd.database import Database, collation_key
-from itopd.datamodel.model import Class, UniquenessRule
+from itopd.datamodel import Class, UniquenessRule
 from itopd.writing import Change, Create, Intent, Pending, Update
 
 Answer = tuple[str, int, tuple[str, ...], tuple[str, ...]]

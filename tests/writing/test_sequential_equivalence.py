@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from itopd.clock import FixedClock, to_itop
 from itopd.database import Database
-from itopd.datamodel import bundled_model
-from itopd.datamodel.model import Model
+from itopd.datamodel import Model, bundled_model
 from itopd.rules import ITOPD
 from itopd.writing import Change, Create, Intent, Pending, Update, Writer
 from itopd.writing import writer as writer_module

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from itopd.attributes import Document, PasswordHash, StoredCaseLog
 from itopd.clock import FixedClock
 from itopd.database import Database, open_database
-from itopd.datamodel.model import UniquenessRule
+from itopd.datamodel import UniquenessRule
 from itopd.errors import ItopdError, ModelError
 from itopd.objects import fetch
 from itopd.rules import ITOPD
