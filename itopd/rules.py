@@ -39,14 +39,24 @@ class Rules:
     """``id`` and ``key->id`` are columns of an import (``import.md`` §4.2)."""
     failed_rows_first: bool
     """Rows that failed at the date step come first in the report (``import.md`` §9.2)."""
+    bom_kept_unless_utf8_upper: bool
+    """A byte order mark is only removed when the charset is spelled exactly ``UTF-8`` (``import.md`` §3)."""
+    simulated_rows_unseen: bool
+    """In a simulation a row does not see what the rows before it would have written (``import.md`` §7.4)."""
+    extra_warnings: bool
+    """An import warns of what iTop does silently: an ignored key, a filter not enforced (``import.md`` §10)."""
+    yes_refused: bool
+    """A localized boolean takes its label only where the label is all lower-case (``import.md`` §6.4)."""
+    any_no_localize: bool
+    """``no_localize`` other than ``1`` means labels, whatever it says (``import.md`` §1.1)."""
+    trimmed_parameters: bool
+    """Blanks at the ends of an import's parameters are lost, so that none can be a separator (``import.md`` §1)."""
     default_retries: int
     """Attempts after the first for a mail when ``async_task_retries`` is not set (``email.md`` §10)."""
     credentials_mandatory: bool
     """A call on the command line names an account; else ``run_as`` acts (``params.md`` §3)."""
     own_formats: bool
     """Export formats that iTop does not know (``export.md`` §6)."""
-    strict_rights: bool
-    """Joined classes and external fields follow the reader's rights too (``oql.md`` §10)."""
 
 
 ITOPD = Rules(
@@ -63,10 +73,15 @@ ITOPD = Rules(
     duplicate_column="refuse",
     id_columns=True,
     failed_rows_first=False,
+    bom_kept_unless_utf8_upper=False,
+    simulated_rows_unseen=False,
+    extra_warnings=True,
+    yes_refused=False,
+    any_no_localize=False,
+    trimmed_parameters=False,
     default_retries=5,
     credentials_mandatory=False,
     own_formats=True,
-    strict_rights=True,
 )
 
 ITOP = Rules(
@@ -83,10 +98,15 @@ ITOP = Rules(
     duplicate_column="last",
     id_columns=False,
     failed_rows_first=True,
+    bom_kept_unless_utf8_upper=True,
+    simulated_rows_unseen=True,
+    extra_warnings=False,
+    yes_refused=True,
+    any_no_localize=True,
+    trimmed_parameters=True,
     default_retries=0,
     credentials_mandatory=True,
     own_formats=False,
-    strict_rights=False,
 )
 
 

@@ -12,7 +12,6 @@ from itopd.attributes import AttributeType, Refused, RefusedKind, bind
 from itopd.datamodel import Attribute, Class
 from itopd.dictionary import Dictionary
 from itopd.errors import SettingsError
-from itopd.imports.leniency import leniency_of
 from itopd.imports.problems import CELL_NULL, CellIssue, expected_format_sentence
 from itopd.rules import Rules
 from itopd.tabular import DateFormat, date_part, read_format, stored_writer
@@ -214,7 +213,7 @@ def _enum_by_label(cls: Class, attribute: Attribute, dictionary: Dictionary) -> 
 
 def _boolean_by_label(dictionary: Dictionary, rules: Rules) -> Convert:
     words = {"1": True, "0": False, "no": False}
-    exact = leniency_of(rules).yes_refused
+    exact = rules.yes_refused
     for key, value in (("boolean/yes", True), ("boolean/no", False)):
         label = dictionary.word(key)
         if not exact or label == label.lower():

@@ -28,7 +28,6 @@ from itopd.imports.header import (
     known_names,
     read_header,
 )
-from itopd.imports.leniency import leniency_of
 from itopd.imports.parameters import Parameters
 from itopd.rules import Rules
 from itopd.service import Context
@@ -60,7 +59,7 @@ class Source:
     def rows(self) -> Iterator[Row]:
         """Yield all rows from the beginning, the header included."""
         self.stream.seek(0)
-        kept = leniency_of(self.rules).bom_kept_unless_utf8_upper and self.charset != "UTF-8"
+        kept = self.rules.bom_kept_unless_utf8_upper and self.charset != "UTF-8"
         return read_csv(self.stream, self.dialect, charset=self.charset, bad_byte=self.rules.bad_byte, keep_bom=kept)
 
 
@@ -155,9 +154,9 @@ def check_request(context: Context, parameters: Parameters, stream: BinaryIO, re
         warnings += more
     else:
         keys = default_reconciliation(header, strict=parameters.reconcile == "strict")
-        if leniency_of(rules).extra_warnings:
+        if rules.extra_warnings:
             warnings += [_ignored(code) for code in ignored_keys(header, keys)]
-    if leniency_of(rules).extra_warnings:
+    if rules.extra_warnings:
         warnings += [_unenforced(key.attribute.code) for key in header.keys if key.attribute.filter]
     return Checked(cls, source, header, header_row, sum(1 for _ in rows), keys, dates, localized, tuple(warnings))
 
@@ -177,7 +176,7 @@ def _localized(no_localize: str, rules: Rules) -> bool:
     word = no_localize.strip().lower()
     if word == "1":
         return False
-    if leniency_of(rules).any_no_localize or word in {"", "0", "false", "no", "off"}:
+    if rules.any_no_localize or word in {"", "0", "false", "no", "off"}:
         return True
     if word in {"true", "yes", "on"}:
         return False

@@ -16,7 +16,6 @@ from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError, I
 from itopd.imports.block import Blocks, Settled
 from itopd.imports.definition import Definition, define
 from itopd.imports.files import ErrorFile, JsonReport, error_file, json_report
-from itopd.imports.leniency import leniency_of
 from itopd.imports.parameters import Parameters
 from itopd.imports.problems import Problem, RowIssue, unseparated
 from itopd.imports.report import (
@@ -45,7 +44,7 @@ def run(context: Context, parameters: Parameters) -> Result:
     A refused request raises the error that says why; where the rules ask for iTop's exit codes it is a line of the
     output instead.
     """
-    if leniency_of(context.rules).trimmed_parameters:
+    if context.rules.trimmed_parameters:
         parameters = parameters.trimmed()
     with open_data(parameters) as stream:
         request = Request()
@@ -111,7 +110,7 @@ def _run(context: Context, parameters: Parameters, checked: Checked, request: Re
         )
         reporter.begin(parameters, checked)
         change = Change(_userinfo(context, parameters), context.account.user_id, ORIGIN)
-        rows_seen = not (parameters.simulate and leniency_of(context.rules).simulated_rows_unseen)
+        rows_seen = not (parameters.simulate and context.rules.simulated_rows_unseen)
         blocks = Blocks(context.database, definition, context.writer, change, dictionary, rows_seen=rows_seen)
         transactions = _simulate if parameters.simulate else _import
         stopped = transactions(context, checked, definition, blocks, reporter)
