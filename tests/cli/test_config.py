@@ -57,7 +57,7 @@ def test_secrets_are_stars_wherever_they_come_from(tmp_path: Path) -> None:
         encryption_key="geheim-2",
         email_transport_smtp__password="geheim-3",
         database_url="mysql://u:geheim-4@h/x",
-        state_url="mysql://u@h/x?password=geheim-5",
+        state_url="mysql://u@h/y?password=geheim-5",
     )
     made.config.chmod(0o600)
     answer = made.call("config", "show", "--all")
@@ -65,7 +65,7 @@ def test_secrets_are_stars_wherever_they_come_from(tmp_path: Path) -> None:
     assert "geheim" not in answer.out
     assert _row(answer.out, "db_pwd")[1:3] == ["***", f"{made.config}:4"]
     assert _row(answer.out, "database_url")[1] == "mysql://u:***@h/x"
-    assert _row(answer.out, "state_url")[1] == "mysql://u@h/x?password=***"
+    assert _row(answer.out, "state_url")[1] == "mysql://u@h/y?password=***"
 
 
 def test_a_secret_is_not_shown_where_it_is_refused(tmp_path: Path) -> None:
