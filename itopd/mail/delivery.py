@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 
 from itopd.clock import Clock, to_itop
@@ -218,10 +219,16 @@ class _Run:
             await asyncio.sleep(_LOOK_AROUND)
             if self._clock.monotonic() - seen >= _SIGN_OF_LIFE:
                 seen = self._clock.monotonic()
-                self._queue.stay_alive()
+                self._give_sign_of_life()
             if self._sending is not None and not self._transport.handed_over and self._limits.should_stop():
                 self._abandoned = True
                 self._sending.cancel()
+
+    def _give_sign_of_life(self) -> None:
+        try:
+            self._queue.stay_alive()
+        except (DatabaseError, sa.exc.DBAPIError) as error:  # the watch goes on; there is time for many more tries
+            _log.warning("mail.sign_of_life.failed", reason=str(error))
 
     def _settle(self, mail: QueuedMail, letter: Letter, receipt: Receipt) -> None:
         if receipt.failure is not None:

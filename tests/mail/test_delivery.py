@@ -196,6 +196,24 @@ def test_a_silent_server_does_not_delay_the_stop(post: Post) -> None:
     assert post.claims() == []
 
 
+def test_a_state_store_that_is_away_does_not_end_the_watch_over_a_silent_server(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed: list[str] = []
+
+    def away(_queue: MailQueue) -> None:
+        failed.append("away")
+        raise sa.exc.OperationalError("UPDATE", {}, OSError("server has gone away"))
+
+    monkeypatch.setattr(MailQueue, "stay_alive", away)
+    monkeypatch.setattr("itopd.mail.delivery._SIGN_OF_LIFE", 0)
+    monkeypatch.setattr("itopd.mail.delivery._LOOK_AROUND", 0.01)
+    post.put()
+    post.server.script = lambda stage, _argument: SILENCE if stage == "MAIL" else None
+    done = post.deliver(limits=Limits(should_stop=lambda: len(failed) > 1))
+    assert (done.handed_back, post.row().status) == (1, "planned")
+
+
 def test_a_time_limit_ends_the_delivery(post: Post) -> None:
     post.put()
     done = post.deliver(limits=Limits(until=post.clock.now() + timedelta(seconds=1)))
