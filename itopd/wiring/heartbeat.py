@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -140,7 +141,8 @@ def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutco
     service = SERVICES[spec.service]
     file = _as_file(spec.parameters)
     call = call_parameters({}, file, settings.rules)
-    rules = call.rules(settings)
+    # The ledger must tell a refused job from one that is done, whatever the exit codes of iTop's scripts.
+    rules = replace(call.rules(settings), zero_exit_on_error=False)
     with open_application(settings, rules) as application:
         parameters = resolve_parameters(
             service.parameters,

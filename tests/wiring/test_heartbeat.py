@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from itopd.errors import AccessDenied, MissingFile
+from itopd.errors import AccessDenied, MissingFile, ModelError
 from itopd.heartbeat import RunOutcome, RunSpec
 from itopd.settings import Settings
 from itopd.state import SubjectKind
@@ -85,6 +85,15 @@ def test_what_was_stopped_leaves_the_last_result_and_wants_to_go_on(installed: P
     assert (outcome.succeeded, outcome.unfinished) == (False, True)
     assert target.read_text() == "of yesterday\n"
     assert installed.query("SELECT Organization WHERE name = 'One'", "id") == []
+
+
+def test_with_compat_itop_too_a_refused_job_has_failed(installed: Place) -> None:
+    file = installed.write("people.csv", "name,first_name,org_id->name\nDoe,Jane,Nowhere\n")
+    parameters = {"csvfile": str(file), "no_localize": "1", "compat": "itop"}
+    with pytest.raises(ModelError, match="Persn"):
+        _run(installed, _spec("import", **parameters, **{"class": "Persn"}))
+    outcome = _run(installed, _spec("import", **parameters, **{"class": "Person"}))
+    assert (outcome.succeeded, outcome.exit_code, outcome.counters["issues"]) == (True, 1, 1)
 
 
 def test_a_job_acts_as_the_account_that_it_names(installed: Place) -> None:
