@@ -44,9 +44,11 @@ _STYLES: Final = frozenset({
 # fmt: on
 
 _EMAIL: Final = r"[a-z0-9._&'-]+@[a-z0-9.-]+\.[a-z0-9-]{2,}"
+_WEB: Final = r"(?:https?|ftp)://(?:[a-z0-9+!*(),;?&=$_.:-]+@)?[a-z0-9.-]{3,}"
 _LINK: Final = re.compile(
-    rf"(?:https?|ftp)://[^\s/?#]+\S*|mailto:{_EMAIL}(?:\?(?:subject|body)=[^\s]*)?|\$[\w>-]+\$\S*", re.IGNORECASE
+    rf"{_WEB}.*|mailto:{_EMAIL}(?:\?(?:subject|body)=[^\s]*)?|\$[\w>()-]+\$\S*", re.IGNORECASE | re.DOTALL
 )
+"""iTop only looks whether a link contains such a text; here it begins with it, so that its scheme is a harmless one."""
 _SOURCE: Final = re.compile(r"(?:https?|data):", re.IGNORECASE)
 _HEAD: Final = re.compile(r"(?:\s|<!--.*?-->|<(script|style|title)\b[^>]*>.*?</\1\s*>)*", re.DOTALL | re.IGNORECASE)
 _TAG: Final = re.compile(r"</?[a-zA-Z]|<[!?]")

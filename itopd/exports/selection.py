@@ -152,6 +152,8 @@ class _Columns:
         localize = not self.parameters.no_localize
         owner_id = itemgetter(owner.positions[0])
         read, kind = self._reading(attribute, kind, value.positions)
+        if len(field.path) > 1 and attribute is not None and attribute.type == "AttributeFriendlyName":
+            read = _of_object(read, owner_id)
         return Column(
             field=field,
             header=header_of(
@@ -222,6 +224,11 @@ def _log(read: Callable[[Row], StoredCaseLog], zone: ZoneInfo) -> Callable[[Row]
         return " ".join(" ".join(reversed(entries)).split())
 
     return text
+
+
+def _of_object(read: Callable[[Row], Any], owner: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    """Return a reader that gives nothing where there is no object: its name would be the blanks of the format."""
+    return lambda row: read(row) if owner(row) else None
 
 
 def _properties(position: int) -> Callable[[Row], Any]:

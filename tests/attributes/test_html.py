@@ -45,7 +45,9 @@ def test_what_is_stored(given_text: str, stored: str) -> None:
     [
         ('href="https://example.org/a?b=c#d"', True),
         ('href="mailto:a.b@example.org?subject=Hi"', True),
-        ('href="$this->url()$"', False),
+        ('href="$this->url()$"', True),
+        ('href="http://example.org/a b"', True),
+        ('href="http://"', False),
         ('href="$this->url$"', True),
         ('href="javascript:alert(1)"', False),
         ('href="JaVaScRiPt:alert(1)//http://example.org/"', False),

@@ -211,8 +211,8 @@ def test_a_missing_object_has_nothing_in_any_cell(people: Database) -> None:
 
 
 def test_what_a_key_that_is_not_set_would_show_is_quoted_and_flags_say_no(people: Database) -> None:
-    fields = "location_id->name,location_id->obsolescence_flag,location_id->org_id"
-    assert exported(people, expression="SELECT Person", fields=fields).splitlines()[1] == '"",No,'
+    fields = "location_id->name,location_id->obsolescence_flag,location_id->org_id,manager_id->friendlyname"
+    assert exported(people, expression="SELECT Person", fields=fields).splitlines()[1] == '"",No,,""'
 
 
 def test_a_dashboard_is_an_empty_cell(people: Database) -> None:
