@@ -13,7 +13,7 @@ from itopd.cli.tables import print_table
 from itopd.errors import OqlError, SettingsError
 from itopd.exports import ExportParameters
 from itopd.exports.run import run
-from itopd.exports.selection import select
+from itopd.exports.selection import find_query, select
 from itopd.oql import ResolvedQuery, parse, resolve
 from itopd.wiring import open_application
 
@@ -65,7 +65,7 @@ def query_command(
             run(context, parameters)
             return
         with application.database.read() as connection:
-            selection = select(context, connection, parameters)
+            selection = select(context, connection, parameters, find_query(context, connection, parameters))
             rows = list(islice(chain.from_iterable(selection.chunks(connection)), limit + 1))
     header = [column.header for column in selection.columns]
     print_table(header, [[_shown(column.read(row)) for column in selection.columns] for row in rows[:limit]])

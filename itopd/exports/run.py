@@ -14,7 +14,7 @@ from itopd.exports.errors import BadFormat
 from itopd.exports.formats import FORMATS, Format, Options
 from itopd.exports.formats.options import Words
 from itopd.exports.parameters import ExportParameters
-from itopd.exports.selection import Selection, select
+from itopd.exports.selection import Selection, find_query, select
 from itopd.exports.transliterate import codec_of
 from itopd.service import Context, Result, Service
 from itopd.tabular import date_part, stored_writer
@@ -49,8 +49,9 @@ def run(context: Context, parameters: ExportParameters) -> Result:
     if parameters.with_archive:
         raise AccessDenied("with_archive=1: no class of this data model can be archived; leave it out")
     with context.database.read() as connection:
-        selection = select(context, connection, parameters)
+        query = find_query(context, connection, parameters)
         form, options = _format(context, parameters), _options(context, parameters)
+        selection = select(context, connection, parameters, query)
         progressing = Progressing(context)
         pieces = form.write(selection.columns, progressing.watch(selection.chunks(connection)), options)
         try:

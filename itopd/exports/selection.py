@@ -62,15 +62,29 @@ class Selection:
             yield from result.partitions(CHUNK)
 
 
-def select(context: Context, connection: sa.Connection, parameters: ExportParameters) -> Selection:
-    """Check the query, its arguments and the fields, in iTop's order; return what to read.
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query of an export, checked, and the fields that were asked for."""
 
-    Raises the errors of ``exports.errors`` and :class:`OqlError`.
+    resolved: ResolvedQuery
+    fields: str
+    """Empty when neither the caller nor the phrasebook names any."""
+
+
+def find_query(context: Context, connection: sa.Connection, parameters: ExportParameters) -> Query:
+    """Check the query and its arguments, in iTop's order.
+
+    Raises :class:`MissingParameter`, :class:`BadQueryId` and :class:`OqlError`.
     """
-    text, own_fields = _query(context, connection, parameters)
+    text, own_fields = _query_text(context, connection, parameters)
     resolved = resolve(parse(text), context.database.model)
     _require_arguments(resolved, parameters.arguments)
-    listed = parameters.fields or own_fields
+    return Query(resolved, parameters.fields or own_fields)
+
+
+def select(context: Context, connection: sa.Connection, parameters: ExportParameters, query: Query) -> Selection:
+    """Check the fields; return what to read. Raises :class:`MissingParameter` and :class:`BadField`."""
+    resolved, listed = query.resolved, query.fields
     if not listed:
         raise MissingParameter("Missing parameter: fields; give attribute codes separated by commas")
     selected = {one.alias: one.cls for one in resolved.selected}
@@ -93,7 +107,7 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
     return Selection(columns, compiled.select)
 
 
-def _query(context: Context, connection: sa.Connection, parameters: ExportParameters) -> tuple[str, str]:
+def _query_text(context: Context, connection: sa.Connection, parameters: ExportParameters) -> tuple[str, str]:
     """Return the query's text and the fields that its phrasebook entry brings."""
     if parameters.expression:
         return parameters.expression, ""

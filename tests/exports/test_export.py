@@ -108,6 +108,7 @@ def test_arguments_are_values_never_text_of_the_query(people: Database) -> None:
         ({"expression": "SELECT Person", "fields": "x.name"}, BadField, "it selects: Person"),
         ({"expression": "SELECT Person", "fields": "team_list"}, BadField, "team_list"),
         ({"expression": "SELECT Person", "fields": "name", "format": "docx"}, BadFormat, "csv, json, jsonl"),
+        ({"expression": "SELECT Person", "format": "docx"}, BadFormat, "docx"),
         ({"query": 77, "fields": "name"}, BadQueryId, "77"),
         ({"expression": "SELECT Person", "fields": "name", "with_archive": True}, AccessDenied, "archive"),
     ],
