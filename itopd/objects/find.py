@@ -117,6 +117,7 @@ class _Search:
         position = next(part.start for part in self._reading.slices if part.code == code)
         column = self._reading.select.selected_columns.values()[position]
         indexes = self._database.definition(kind.attribute.origin).indexes
+        real = {IndexKind.PLAIN, IndexKind.LOOK_UP} if self._database.dialect == "sqlite" else {IndexKind.PLAIN}
         return _Part(
             code,
             key,
@@ -124,9 +125,7 @@ class _Search:
             column,
             position,
             text=kind.columns[0].kind in TEXT_KINDS,
-            indexed=any(
-                index.columns == (kind.columns[0].name,) and index.kind is not IndexKind.FULL_TEXT for index in indexes
-            ),
+            indexed=any(index.columns == (kind.columns[0].name,) and index.kind in real for index in indexes),
         )
 
     def run(self, connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
@@ -154,15 +153,18 @@ class _Search:
 
         Which index serves best is known here, not to SQLite without statistics: the one on the attribute with the
         most different values. A unary plus keeps SQLite off the others. Further long lists only pay when the best
-        attribute has few values.
+        attribute has few values; but the longest one does where no index is on it, as names may be frequent in the
+        table that are rare among what is asked for.
         """
         distinct = [{key[at]: row[at] for row, key in asked} for at in range(len(self._parts))]
-        usable = [at for at, part in enumerate(self._parts) if part.column is not None and part.indexed]
+        compared = [at for at, part in enumerate(self._parts) if part.column is not None]
+        usable = [at for at in compared if self._parts[at].indexed]
         best = max(usable, key=lambda at: len(distinct[at]), default=None)
+        longest = max(compared, key=lambda at: len(distinct[at]), default=None)
         selective = best is not None and 2 * len(distinct[best]) > len(asked)
         own_keys = self._database.dialect == "sqlite"
         for at, (part, values) in enumerate(zip(self._parts, distinct, strict=True)):
-            if part.column is None or (selective and at != best and len(values) > _SHORT):
+            if part.column is None or (selective and at not in {best, longest} and len(values) > _SHORT):
                 continue
             column = self._database.key(part.column) if part.text else part.column
             among: list[Any] = list(values) if own_keys or not part.text else list(map(part.stored, values.values()))
