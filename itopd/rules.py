@@ -53,6 +53,8 @@ class Rules:
     """Blanks at the ends of an import's parameters are lost, so that none can be a separator (``import.md`` §1)."""
     default_retries: int
     """Attempts after the first for a mail when ``async_task_retries`` is not set (``email.md`` §10)."""
+    every_mail_tried: bool
+    """Each mail is tried even while its server fails again and again (``email.md`` §2)."""
     credentials_mandatory: bool
     """A call on the command line names an account; else ``run_as`` acts (``params.md`` §3)."""
     own_formats: bool
@@ -80,6 +82,7 @@ ITOPD = Rules(
     any_no_localize=False,
     trimmed_parameters=False,
     default_retries=5,
+    every_mail_tried=False,
     credentials_mandatory=False,
     own_formats=True,
 )
@@ -105,6 +108,7 @@ ITOP = Rules(
     any_no_localize=True,
     trimmed_parameters=True,
     default_retries=0,
+    every_mail_tried=True,
     credentials_mandatory=True,
     own_formats=False,
 )

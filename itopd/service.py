@@ -78,3 +78,5 @@ class Service:
     run: Callable[[Context, Any], Result]
     """``parameters`` is an instance of the model above; the type checker cannot tie the two."""
     lane: str = "transfer"
+    writes: bool = True
+    """Whether it writes objects, and so waits for the end of iTop's maintenance."""

@@ -25,7 +25,7 @@ from itopd.settings import (
     setting_names,
 )
 from itopd.settings.filters import Value
-from itopd.wiring import SERVICES, CallParameters, call_parameters, known_names, open_application
+from itopd.wiring import SERVICES, CallParameters, call_parameters, known_names, open_application, require_open
 
 
 class ServiceCommand(click.Command):
@@ -128,6 +128,7 @@ def perform(service: Service, call: Call, words: Sequence[str]) -> int:
     rules = call.rules
     if rules.credentials_mandatory and not call.parameters.auth_user:
         raise SettingsError("Missing parameter '--auth_user': with compat = itop a call names who acts")
+    require_open(call.settings, writes=service.writes)
     with open_application(call.settings, rules) as application, terminal_progress(service.name) as progress:
         resolved = resolve_parameters(
             service.parameters,

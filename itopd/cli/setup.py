@@ -14,8 +14,17 @@ from itopd.clock import SystemClock
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, SettingsError
 from itopd.installation import Administrator, install, new_password
 from itopd.settings import Settings
-from itopd.state import open_state
-from itopd.wiring import jobs_of, model_of, open_application, open_configured_database, writer_of
+from itopd.state import TaskStatus, open_state
+from itopd.tasks.background_rows import BackgroundTaskRows
+from itopd.wiring import (
+    is_attached,
+    jobs_of,
+    model_of,
+    open_application,
+    open_configured_database,
+    tasks_of,
+    writer_of,
+)
 
 
 @click.command("init")
@@ -34,8 +43,10 @@ def init_command(config: str | None, admin_login: str, admin_password_file: Path
     database, clock = open_configured_database(settings), SystemClock()
     try:
         writer = writer_of(database, settings.rules, clock)
+        database.connect().close()
+        # First what can be refused: once the account exists, its password must be shown.
+        open_state(settings.effective_state_url, serves=database.identity).close()
         tables = install(database, writer, clock, Administrator(admin_login, password))
-        open_state(settings.effective_state_url).close()
     finally:
         database.close()
     click.echo(f"created {tables} tables in {database.where}")
@@ -114,6 +125,21 @@ def _check_database(settings: Settings) -> str:
         return f"{application.database.where}, tables as in the data model"
 
 
+def _check_mode(settings: Settings) -> str:
+    if is_attached(settings):
+        return "attached to an iTop: of its processes those run here whose row in priv_backgroundtask is paused"
+    with open_application(settings) as application:
+        rows = BackgroundTaskRows(application.database).read()
+    ours = {task.name for task in tasks_of(settings)}
+    foreign = [row.class_name for row in rows if row.status == TaskStatus.ACTIVE and row.class_name not in ours]
+    if foreign:
+        raise SettingsError(
+            f"priv_backgroundtask holds active processes that are none of itopd's ({', '.join(foreign[:3])}): if this "
+            "is the database of a running iTop, name its config-itop.php in itop_config, or ticks run beside its cron"
+        )
+    return "stand-alone: every process of this database runs here"
+
+
 def _check_account(settings: Settings) -> str:
     try:
         with open_application(settings) as application:
@@ -161,6 +187,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("data folder", _check_folder),
     ("data model", _check_model),
     ("database", _check_database),
+    ("mode", _check_mode),
     ("account", _check_account),
     ("state store", _check_state),
     ("jobs", _check_jobs),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from itopd.errors import EXIT_DONE, AccessDenied, ConflictError
 from itopd.exports.columns import Row
-from itopd.exports.destination import published
 from itopd.exports.errors import BadFormat
 from itopd.exports.formats import FORMATS, Format, Options
 from itopd.exports.formats.options import Words
@@ -17,7 +17,7 @@ from itopd.exports.parameters import ExportParameters
 from itopd.exports.selection import Selection, find_query, select
 from itopd.exports.transliterate import codec_of
 from itopd.service import Context, Result, Service
-from itopd.tabular import date_part, stored_writer
+from itopd.tabular import date_part, published, stored_writer
 
 
 @dataclass(slots=True)
@@ -53,12 +53,13 @@ def run(context: Context, parameters: ExportParameters) -> Result:
         form, options = _format(context, parameters), _options(context, parameters)
         selection = select(context, connection, parameters, query)
         progressing = Progressing(context)
-        pieces = form.write(selection.columns, progressing.watch(selection.chunks(connection)), options)
-        try:
-            size = _write(pieces, parameters.output, context.output)
-        except Stopped:
-            summary = f"stopped after {progressing.rows} rows; export again for the whole"
-            return Result(ConflictError.exit_code, summary, {"rows": progressing.rows}, unfinished=True)
+        with closing(selection.chunks(connection)) as chunks:
+            pieces = form.write(selection.columns, progressing.watch(chunks), options)
+            try:
+                size = _write(pieces, parameters.output, context.output)
+            except Stopped:
+                summary = f"stopped after {progressing.rows} rows; export again for the whole"
+                return Result(ConflictError.exit_code, summary, {"rows": progressing.rows}, unfinished=True)
     where = str(parameters.output or "the caller")
     context.log.info("export_done", rows=progressing.rows, bytes=size, output=where)
     return Result(
@@ -119,6 +120,7 @@ SERVICE = Service(
     help="Write what an OQL query selects, as csv, json or jsonl.",
     parameters=ExportParameters,
     run=run,
+    writes=False,
 )
 
 __all__ = ["SERVICE", "Selection", "run"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -55,8 +55,8 @@ class Selection:
     columns: tuple[Column, ...]
     statement: sa.Executable
 
-    def chunks(self, connection: sa.Connection) -> Iterator[Sequence[Row]]:
-        """Yield the rows, some at a time, in the snapshot of the connection."""
+    def chunks(self, connection: sa.Connection) -> Generator[Sequence[Row], None, None]:
+        """Yield the rows, some at a time, in the snapshot of the connection; close it before that."""
         result = connection.execution_options(stream_results=True, max_row_buffer=CHUNK).execute(self.statement)
         with result:
             yield from result.partitions(CHUNK)

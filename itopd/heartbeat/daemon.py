@@ -53,6 +53,8 @@ class _Daemon:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._died = False
+        self._closed = ""
+        """Why nothing begins at the moment."""
         self._pruned_at = -_PRUNE_SECONDS
 
     async def run(self) -> int:
@@ -108,6 +110,8 @@ class _Daemon:
     async def _round(self) -> None:
         """Look, claim, start; then set the clock to the next planned second."""
         heartbeat = self._heartbeat
+        if await self._is_closed():
+            return
         if self._reload:
             await self._load()
         picture = await asyncio.to_thread(dispatch.look, heartbeat, self._entries)
@@ -117,6 +121,16 @@ class _Daemon:
         self._set_clock(picture)
         if heartbeat.clock.monotonic() - self._pruned_at >= _PRUNE_SECONDS:
             await self._prune()
+
+    async def _is_closed(self) -> bool:
+        """Return whether nothing may begin now; say so when that changes."""
+        reason = await asyncio.to_thread(self._heartbeat.closed)
+        if reason and not self._closed:
+            self._heartbeat.log.warning("heartbeat_closed", reason=reason)
+        elif self._closed and not reason:
+            self._heartbeat.log.info("heartbeat_open")
+        self._closed = reason
+        return bool(reason)
 
     async def _load(self) -> None:
         """Read the jobs and bring the rows in line, at the start and after SIGHUP."""

@@ -23,6 +23,8 @@ EVENTS = {
     "lease_lost": "somebody took over a run of ours; its result is not recorded",
     "database_away": "the database or the state store does not answer: error, retry_in",
     "database_back": "it answers again",
+    "heartbeat_closed": "nothing begins while iTop is under maintenance or read-only: reason",
+    "heartbeat_open": "that is over",
     "ledger_pruned": "old runs were forgotten: runs",
 }
 """Event and meaning. Every event about a run carries ``run_id``, ``kind`` and ``name``."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError, SettingsError
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError, RefusedError, SettingsError
 from itopd.heartbeat import dispatch
 from itopd.heartbeat.dispatch import Due, Entry, Held
 from itopd.heartbeat.jobs import Jobs
@@ -46,9 +46,16 @@ def tick(heartbeat: Heartbeat, *, only: str | None = None) -> TickReport:
     """Do everything that is due, once, and return when it is done.
 
     ``only`` limits the round to one task or job by name. SIGTERM and SIGINT stop it as they stop the daemon. Raises
-    :class:`DatabaseError` when the database is away.
+    :class:`DatabaseError` when the database is away, :class:`RefusedError` while nothing may begin.
     """
+    _require_open(heartbeat)
     return _in_loop(_tick(heartbeat, only))
+
+
+def _require_open(heartbeat: Heartbeat) -> None:
+    reason = heartbeat.closed()
+    if reason:
+        raise RefusedError(reason)
 
 
 def run_now(heartbeat: Heartbeat, job: str) -> TickReport:

@@ -40,6 +40,8 @@ class Heartbeat:
     """Handed to every child in its ``RunSpec``; the heartbeat does not look at it."""
     attached: bool = False
     """The rows belong to a running iTop: only ``paused`` rows of ``tasks`` are ours to run (``heartbeat.md`` §7)."""
+    closed: Callable[[], str] = lambda: ""
+    """Why nothing may begin now (iTop's maintenance, a read-only database); empty: go on."""
     owner: Owner = field(default_factory=this_process)
     system_user: str = ""
     """Operating-system account, recorded in the rows."""

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from itopd.errors import SettingsError
 from itopd.imports.header import ERROR_COLUMNS
 from itopd.imports.report import RowReport
-from itopd.tabular import NULL, Dialect
+from itopd.tabular import NULL, Dialect, published
 
 
 @contextmanager
-def _replaced(path: Path, parameter: str, charset: str) -> Iterator[IO[str]]:
-    """Yield a text file that takes the place of ``path`` once it is complete."""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise SettingsError(f"{parameter} '{path}' cannot be written ({error.strerror}): check the folder") from None
-    try:
-        with os.fdopen(descriptor, "w", encoding=charset, errors="replace", newline="") as file:
-            yield file
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _text_file(path: str, charset: str) -> Iterator[IO[str]]:
+    """Yield a text file that appears at ``path`` once it is complete."""
+    with published(Path(path)) as file:
+        text = io.TextIOWrapper(file, encoding=charset, errors="replace", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # written out, and left open for who opened it
 
 
 class JsonReport:
@@ -124,7 +117,7 @@ def json_report(path: str) -> Iterator[JsonReport | None]:
     if not path:
         yield None
         return
-    with _replaced(Path(path), "report", "utf-8") as file:
+    with _text_file(path, "utf-8") as file:
         yield JsonReport(file)
 
 
@@ -134,5 +127,5 @@ def error_file(path: str, dialect: Dialect, charset: str) -> Iterator[ErrorFile 
     if not path:
         yield None
         return
-    with _replaced(Path(path), "error_file", charset) as file:
+    with _text_file(path, charset) as file:
         yield ErrorFile(file, dialect)

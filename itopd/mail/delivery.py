@@ -33,8 +33,6 @@ _log = structlog.get_logger(__name__)
 
 BATCH = 50
 """Mails claimed at a time: few enough that a crash leaves little to rescue."""
-_FAILURES_OF_SERVER = 3
-"""Failures of the server in a row after which the rest of the queue is left alone until the next run."""
 _LOOK_AROUND = 0.25
 """Seconds between two looks at whether to stop while a server is silent."""
 _SIGN_OF_LIFE = 60.0
@@ -87,14 +85,20 @@ def deliver(
     be used; what was claimed then goes back, at the latest by the next delivery's rescue.
     """
     queue = MailQueue(database, state, this_process(), policy)
-    return asyncio.run(_Run(database, queue, transport, clock, limits).run())
+    return asyncio.run(_Run(database, queue, transport, clock, limits, policy.server_patience).run())
 
 
 class _Run:
     """The state of one delivery."""
 
     def __init__(
-        self, database: Database, queue: MailQueue, transport: Transport, clock: Clock, limits: Limits
+        self,
+        database: Database,
+        queue: MailQueue,
+        transport: Transport,
+        clock: Clock,
+        limits: Limits,
+        patience: int | None,
     ) -> None:
         self._database = database
         self._queue = queue
@@ -104,6 +108,7 @@ class _Run:
         self._done = Delivery()
         self._settled: list[int] = []
         """Rows whose claim is still to be forgotten: that is done together with the next mail's note."""
+        self._patience = patience
         self._server_failures = 0
         self._offered = False
         """Whether the mail being delivered was given to the transport: then a server may have it."""
@@ -234,7 +239,7 @@ class _Run:
         if receipt.failure is not None:
             self._server_failures = self._server_failures + 1 if receipt.failure.blame is Blame.SERVER else 0
             self._failed(mail, receipt.failure.text, permanent=receipt.failure.blame is Blame.PERMANENT)
-            if self._server_failures >= _FAILURES_OF_SERVER:
+            if self._patience is not None and self._server_failures >= self._patience:
                 _log.error("mail.server.down", reason=receipt.failure.text)
                 self._done = replace(self._done, server_down=True)
             return

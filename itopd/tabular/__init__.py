@@ -17,6 +17,7 @@ from itopd.tabular.date_formats import (
     stored_writer,
     time_part,
 )
+from itopd.tabular.published import published
 
 __all__ = [
     "LONGEST_ROW",
@@ -31,6 +32,7 @@ __all__ = [
     "find_codec",
     "format_php_date",
     "modern_format",
+    "published",
     "read_csv",
     "read_format",
     "read_rows",

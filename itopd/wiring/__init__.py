@@ -12,6 +12,7 @@ from itopd.wiring.catalogue import (
 )
 from itopd.wiring.heartbeat import job_services, jobs_of, open_heartbeat, perform_job, tasks_of
 from itopd.wiring.log import set_up_log
+from itopd.wiring.maintenance import is_attached, require_open
 
 __all__ = [
     "SERVICES",
@@ -19,6 +20,7 @@ __all__ = [
     "CallParameters",
     "call_names",
     "call_parameters",
+    "is_attached",
     "job_services",
     "jobs_of",
     "known_names",
@@ -28,6 +30,7 @@ __all__ = [
     "open_configured_database",
     "open_heartbeat",
     "perform_job",
+    "require_open",
     "service_names",
     "set_up_log",
     "tasks_of",

@@ -17,7 +17,6 @@ import structlog
 from itopd.clock import SystemClock
 from itopd.database import Database
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, ItopdError, MissingFile
-from itopd.exports.destination import published
 from itopd.heartbeat import (
     Control,
     Heartbeat,
@@ -36,14 +35,16 @@ from itopd.heartbeat import (
 from itopd.service import Service
 from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
 from itopd.state import StateStore, SubjectKind, open_state
+from itopd.tabular import published
 from itopd.tasks import exec_async_task
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.tasks.exec_async_task import NAME as EXEC_ASYNC_TASK
 from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
 from itopd.wiring import warm
-from itopd.wiring.application import open_application
+from itopd.wiring.application import Application, open_application
 from itopd.wiring.catalogue import SERVICES, call_names, call_parameters, load
 from itopd.wiring.log import set_up_log
+from itopd.wiring.maintenance import is_attached, reason_closed
 
 CHILD_ENTRY: Final = f"{__name__}:perform_run"
 _CONFIG: Final = "config"
@@ -56,7 +57,7 @@ def tasks_of(settings: Settings) -> tuple[Task, ...]:
 
 
 def _exec_async_task(settings: Settings, context: TaskContext) -> str:
-    with open_application(settings) as application, closing(open_state(settings.effective_state_url)) as state:
+    with open_application(settings) as application, closing(_open_state(settings, application)) as state:
         return exec_async_task(
             application.database,
             state,
@@ -66,6 +67,10 @@ def _exec_async_task(settings: Settings, context: TaskContext) -> str:
             until=context.until,
             should_stop=context.should_stop,
         )
+
+
+def _open_state(settings: Settings, application: Application) -> StateStore:
+    return open_state(settings.effective_state_url, serves=application.database.identity)
 
 
 def jobs_of(settings: Settings) -> Jobs:
@@ -101,7 +106,7 @@ def open_heartbeat(settings: Settings, config: Sequence[str], log_level: int = l
         _CONFIG: ",".join(str(Path(path).absolute()) for path in config),
         _LOG_LEVEL: str(log_level),
     }
-    with open_application(settings) as application, closing(open_state(settings.effective_state_url)) as state:
+    with open_application(settings) as application, closing(_open_state(settings, application)) as state:
         yield _heartbeat(settings, child, state, application.database)
 
 
@@ -117,7 +122,8 @@ def _heartbeat(settings: Settings, child: Mapping[str, str], state: StateStore, 
         zone=settings.zone,
         log=structlog.get_logger(),
         settings=child,
-        attached=settings.itop_config is not None,
+        attached=is_attached(settings),
+        closed=partial(reason_closed, settings, writes=True),
         system_user=getpass.getuser(),
         stop_timeout=settings.stop_timeout,
     )

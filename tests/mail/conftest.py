@@ -25,7 +25,7 @@ from tests.support.servers import opened
 from tests.support.smtp import SmtpServer as Listening
 from tests.support.smtp import smtp_server
 
-POLICY = RetryPolicy(5, 60, exponential=True, permanent_too=False)
+POLICY = RetryPolicy(5, 60, exponential=True, permanent_too=False, server_patience=3)
 UNLIMITED = Limits()
 SOMEBODY_DEAD = Owner(this_process().place, 2**22 + 1, "1")
 """A process of this machine that cannot be running."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from itopd.mail import RetryPolicy, retry_policy
-from itopd.rules import ITOP, ITOPD
+from itopd.rules import ITOP, ITOPD, Rules
 from itopd.settings import Settings
 
 
@@ -24,9 +24,15 @@ def test_with_the_rules_of_itop_no_retry() -> None:
 
 
 @pytest.mark.parametrize("rules", [ITOP, ITOPD])
-def test_a_configured_entry_is_followed_to_the_letter(rules: object) -> None:
-    entry = {"AsyncSendEmail": {"max_retries": 2, "retry_delay": 300}}
-    assert retry_policy(settings(entry), rules) == RetryPolicy(2, 300, permanent_too=True)  # type: ignore[arg-type]
+def test_a_configured_entry_is_followed_to_the_letter(rules: Rules) -> None:
+    entry: dict[str, dict[str, object]] = {"AsyncSendEmail": {"max_retries": 2, "retry_delay": 300}}
+    policy = retry_policy(settings(entry), rules)
+    assert policy == RetryPolicy(2, 300, permanent_too=True, server_patience=policy.server_patience)
+
+
+def test_a_dead_server_is_spared_but_not_under_the_rules_of_itop() -> None:
+    assert retry_policy(settings(), ITOPD).server_patience == 3
+    assert retry_policy(settings(), ITOP).server_patience is None
 
 
 def test_entries_are_not_inherited() -> None:
