@@ -65,6 +65,7 @@ def run_now(heartbeat: Heartbeat, job: str) -> TickReport:
     who. Raises :class:`SettingsError` when there is no such job, it is disabled or its file is wrong,
     :class:`DatabaseError` when the database is away.
     """
+    _require_open(heartbeat)
     return _in_loop(_run_now(heartbeat, job))
 
 

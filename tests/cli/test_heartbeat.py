@@ -104,6 +104,29 @@ def test_a_tick_limited_to_an_unknown_name_is_refused(installed: Place) -> None:
     assert "there is no task or job 'ExecAsyncTsk'; there are: ExecAsyncTask" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("marker", "words", "code"),
+    [
+        (".maintenance", ("tick",), 69),
+        (".maintenance", ("export", "--expression=SELECT Person", "--fields=name"), 69),
+        (".readonly", ("tick",), 69),
+        (".readonly", ("job", "run", "people"), 69),
+        (".readonly", ("import", "--class=Person", "--csvfile=x.csv"), 69),
+        (".readonly", ("export", "--expression=SELECT Person", "--fields=name"), 0),
+    ],
+)
+def test_maintenance_and_read_only_are_respected(
+    installed: Place, marker: str, words: tuple[str, ...], code: int
+) -> None:
+    _job(installed, "people")
+    before = installed.call("status").out
+    installed.write(marker, "")
+    answer = installed.call(*words)
+    assert answer.code == code
+    assert (marker in answer.err) is (code == 69)
+    assert installed.call("status").out == before
+
+
 def test_without_jobs_it_says_so(installed: Place) -> None:
     assert installed.call("job", "list").out == f"no jobs in {installed.jobs}\n"
 
