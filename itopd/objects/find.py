@@ -140,10 +140,12 @@ class _Search:
         select = self._reading.select
         for condition in self._conditions(asked):
             select = select.where(condition)
-        found = connection.execute(select).all()
+        wanted = set(keys)
         matches: dict[Hashable, list[int]] = defaultdict(list)
-        for row, key in zip(found, self._found_keys(connection, found), strict=True):
-            matches[key].append(row[0])
+        for found in connection.execute(select).partitions(CHUNK):
+            for row, key in zip(found, self._found_keys(connection, found), strict=True):
+                if key in wanted:
+                    matches[key].append(row[0])
         return [tuple(sorted(matches[key])) if key in matches else () for key in keys]
 
     def _conditions(
