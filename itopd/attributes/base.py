@@ -61,7 +61,7 @@ class TypeOf(ABC, Generic[V]):
         """Return what to store for a checked value, in the order of :attr:`columns`."""
         return (value,)  # type: ignore[return-value]
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> V:  # noqa: ARG002 - most types need them
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> V:
         """Return the value that a text of an import means in code mode (``spec/import.md`` §6.4).
 
         An empty text is the unset value. ``zone`` is iTop's timezone, which a Unix time is read in. Raises
@@ -71,7 +71,7 @@ class TypeOf(ABC, Generic[V]):
             RefusedKind.READ_ONLY, f"attribute {self.attribute.code} is computed and cannot be given a value ({text!r})"
         )
 
-    def check(self, value: V) -> Refused | None:  # noqa: ARG002 - most types refuse something
+    def check(self, value: V) -> Refused | None:
         """Return why a value may not be written (size, pattern, allowed values), or ``None``.
 
         Whether an unset value is allowed is not asked here.
@@ -94,7 +94,7 @@ class TypeOf(ABC, Generic[V]):
         """Return the text that the history keeps of a value, not yet cut to the size of its column."""
         return self.to_text(value)
 
-    def default(self, now: str) -> V:  # noqa: ARG002 - mandatory date-times use it
+    def default(self, now: str) -> V:
         """Return the value of a new object; ``now`` is the instant of its creation as iTop stores it."""
         return self.null
 

@@ -23,7 +23,7 @@ class Enum(TypeOf[str | None]):
         a = self.attribute
         return (Column(a.sql, ColumnKind.ENUM, values=a.values, default=self.default("")),)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str | None:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str | None:
         """Return the code, which is case-sensitive."""
         if not text:
             return None
@@ -37,7 +37,7 @@ class Enum(TypeOf[str | None]):
             return None
         return not_allowed(value, self.attribute.values)
 
-    def default(self, now: str) -> str | None:  # noqa: ARG002
+    def default(self, now: str) -> str | None:
         """Return the model's default."""
         default = self.attribute.default
         return None if default is None or default == "" else str(default)
@@ -46,7 +46,7 @@ class Enum(TypeOf[str | None]):
 class MetaEnum(Enum):
     """An enum recomputed from another attribute whenever that one is set; nobody else sets it."""
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str | None:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str | None:
         """Refuse: it is computed."""
         raise Refused(
             RefusedKind.READ_ONLY, f"attribute {self.attribute.code} is computed from {self.attribute.mapped_attribute}"

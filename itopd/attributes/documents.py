@@ -49,7 +49,7 @@ class Blob(TypeOf[Document]):
         """Return content, type, name and count of downloads."""
         return value.data, value.mimetype, value.filename, value.downloads_count
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Document:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Document:
         """Return no file for an empty text: any other names a file that must be fetched first."""
         if not text:
             return self.null
@@ -93,7 +93,7 @@ class CaseLog(TypeOf[StoredCaseLog]):
         """Return text and index."""
         return value.text, value.index
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> StoredCaseLog:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> StoredCaseLog:
         """Return an empty log for an empty text: any other is an entry, which needs its author and date."""
         if not text:
             return self.null

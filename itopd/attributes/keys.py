@@ -24,7 +24,7 @@ class ExternalKey(TypeOf[int]):
     def _columns(self) -> tuple[Column, ...]:
         return (Column(self.attribute.sql, ColumnKind.INT, default=0),)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> int:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> int:
         """Return the id; anything but digits is refused."""
         if not text:
             return 0
@@ -38,7 +38,7 @@ class ExternalKey(TypeOf[int]):
             return None
         return Refused(RefusedKind.OUT_OF_RANGE, f"id out of range [{value}], from 0 to {_HIGHEST_ID}")
 
-    def default(self, now: str) -> int:  # noqa: ARG002
+    def default(self, now: str) -> int:
         """Return 0: keys start unset."""
         return 0
 

@@ -34,7 +34,7 @@ class Integer(TypeOf[int | None]):
     def _columns(self) -> tuple[Column, ...]:
         return (Column(self.attribute.sql, self.kind, default=self.default("")),)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> int | None:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> int | None:
         """Return the number; with lenient rules what PHP makes of it (``12.9`` = 12, ``abc`` = 0)."""
         if not text:
             return None
@@ -52,7 +52,7 @@ class Integer(TypeOf[int | None]):
             return None
         return self._refusal(str(value))
 
-    def default(self, now: str) -> int | None:  # noqa: ARG002
+    def default(self, now: str) -> int | None:
         """Return the model's default."""
         default = self.attribute.default
         return None if default is None or default == "" else int(default)
@@ -102,7 +102,7 @@ class DecimalNumber(TypeOf[Decimal | None]):
         value = stored[0]
         return None if value is None else Decimal(str(value)).quantize(self._unit)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Decimal | None:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Decimal | None:
         """Return the number rounded to its decimals; with lenient rules the number the text starts with, or 0."""
         if not text:
             return None
@@ -129,7 +129,7 @@ class DecimalNumber(TypeOf[Decimal | None]):
         """Return the number with all its decimals."""
         return "" if value is None else f"{value:f}"
 
-    def default(self, now: str) -> Decimal | None:  # noqa: ARG002
+    def default(self, now: str) -> Decimal | None:
         """Return the model's default."""
         default = self.attribute.default
         return None if default is None or default == "" else Decimal(str(default)).quantize(self._unit)
@@ -156,7 +156,7 @@ class Boolean(TypeOf[bool | None]):
         """Return 1 or 0."""
         return (1 if value else 0,)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> bool | None:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> bool | None:
         """Return the value of ``1``, ``0``, ``yes``, ``no`` in any case; anything else matches nothing."""
         word = text.strip().lower()
         if not text:
@@ -179,7 +179,7 @@ class Boolean(TypeOf[bool | None]):
         """Return ``1`` or ``0``."""
         return "" if value is None else "1" if value else "0"
 
-    def default(self, now: str) -> bool | None:  # noqa: ARG002
+    def default(self, now: str) -> bool | None:
         """Return the model's default."""
         default = self.attribute.default
         if default is None or default == "":

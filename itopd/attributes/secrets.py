@@ -39,11 +39,11 @@ class OneWayPassword(TypeOf[PasswordHash]):
         """Return hash and salt."""
         return value.hash, value.salt
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> PasswordHash:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> PasswordHash:
         """Refuse: a clear password is hashed by ``access`` before it becomes a value."""
         raise Refused(RefusedKind.NOT_FROM_TEXT, f"a password has to be hashed first ({self.attribute.code})")
 
-    def to_text(self, value: PasswordHash) -> str:  # noqa: ARG002
+    def to_text(self, value: PasswordHash) -> str:
         """Return nothing."""
         return ""
 
@@ -72,10 +72,10 @@ class EncryptedString(TypeOf[Encrypted]):
         """Return the stored bytes."""
         return (value.stored,)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Encrypted:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Encrypted:
         """Refuse: a text is encrypted with the configured key before it becomes a value."""
         raise Refused(RefusedKind.NOT_FROM_TEXT, f"a secret has to be encrypted first ({self.attribute.code})")
 
-    def to_text(self, value: Encrypted) -> str:  # noqa: ARG002
+    def to_text(self, value: Encrypted) -> str:
         """Return nothing."""
         return ""

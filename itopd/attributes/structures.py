@@ -44,13 +44,13 @@ class Serialized(TypeOf[str]):
         """Return the serialized array."""
         return (value or _EMPTY,)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:
         """Return a table of the single cell ``text``."""
         if not text:
             return _EMPTY
         return f'a:1:{{i:0;a:1:{{i:0;s:{len(text.encode())}:"{text}";}}}}'
 
-    def default(self, now: str) -> str:  # noqa: ARG002
+    def default(self, now: str) -> str:
         """Return the model's default where it is a serialized array, else an empty one."""
         default = self.attribute.default
         return default if isinstance(default, str) and default.startswith("a:") else _EMPTY

@@ -34,7 +34,7 @@ class String(TypeOf[str]):
     def _columns(self) -> tuple[Column, ...]:
         return (Column(self.attribute.sql, ColumnKind.VARCHAR, self.size, default=self.default("")),)
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:
         """Return the text itself."""
         return text
 
@@ -53,7 +53,7 @@ class String(TypeOf[str]):
             return wrong_format(value, f"a text matching {self._pattern.pattern}")
         return None
 
-    def default(self, now: str) -> str:  # noqa: ARG002
+    def default(self, now: str) -> str:
         """Return the model's default."""
         default = self.attribute.default
         return "" if default is None else str(default)
@@ -95,7 +95,7 @@ class Text(String):
             return (text,)
         return text, Column(f"{sql}_format", ColumnKind.ENUM, values=("text", "html"), default="text")
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:
         """Return the text, made harmless where it is HTML."""
         return sanitise_html(text) if self.is_html else text
 
@@ -131,6 +131,6 @@ class TemplateHtml(Text):
     def _is_html(self) -> bool:
         return True
 
-    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:  # noqa: ARG002
+    def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> str:
         """Return the text itself."""
         return text
