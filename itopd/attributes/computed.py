@@ -22,7 +22,7 @@ class Computed(TypeOf[Any]):
         """Return what was computed."""
         return stored[0] if stored else None
 
-    def encode(self, value: Any) -> tuple[Stored, ...]:  # noqa: ANN401, ARG002
+    def encode(self, value: Any) -> tuple[Stored, ...]:  # noqa: ANN401
         """Return nothing to store."""
         return ()
 
