@@ -39,7 +39,9 @@ _PLAIN_TEXT: Final = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE
 _SESSION: Final = (
     "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, "
     "SESSION sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    "/*M!100318 , SESSION in_predicate_conversion_threshold = 0 */"
 )
+"""The last part is MariaDB's alone: it makes a joined table of a list of 1,000 values, five times slower to look up."""
 
 sqlite3.register_adapter(Decimal, str)
 
