@@ -59,6 +59,9 @@ class Rules:
     """A call on the command line names an account; else ``run_as`` acts (``params.md`` §3)."""
     own_formats: bool
     """Export formats that iTop does not know (``export.md`` §6)."""
+    strict_rights: bool
+    """Objects that are only joined or reached through a key are hidden from whoever may not see them, like selected
+    ones (``oql.md`` §10)."""
 
 
 ITOPD = Rules(
@@ -85,6 +88,7 @@ ITOPD = Rules(
     every_mail_tried=False,
     credentials_mandatory=False,
     own_formats=True,
+    strict_rights=True,
 )
 
 ITOP = Rules(
@@ -111,6 +115,7 @@ ITOP = Rules(
     every_mail_tried=True,
     credentials_mandatory=True,
     own_formats=False,
+    strict_rights=False,
 )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from itopd.database import Database
+from itopd.datamodel import Class
 from itopd.errors import OqlError
 from itopd.oql.arguments import Arguments, ObjectReference
 from itopd.oql.attributes import AttributeReader
@@ -17,8 +18,8 @@ from itopd.oql.names import nearest, usable_names
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import is_outer
 from itopd.oql.sources import Source, Tables
-from itopd.oql.tree import Expression, Field, Join, Query, Union, members
-from itopd.oql.values import Sql, Statement, Value, all_of, any_of, infix, number
+from itopd.oql.tree import Expression, Field, Join, Number, Query, Union, members
+from itopd.oql.values import Sql, Statement, Value, all_of, any_of, infix, number, truth
 
 _EQUALS = "="
 _TREE = {
@@ -115,10 +116,11 @@ class MemberCompiler:
 
         Unless ``filtered``, it sees everything.
         """
-        root = _Joined(self.source(query.cls.text, optional=False))
+        strict = filtered and self._reader.strict
+        root = _Joined(self.source(query.cls.text, optional=False, strict=strict))
         joined = {query.alias.text: root}
         for join in query.joins:
-            self._join(join, joined)
+            self._join(join, joined, strict=strict)
         sources = {alias: node.source for alias, node in joined.items()}
         scope = {**outer, **sources}
 
@@ -130,30 +132,48 @@ class MemberCompiler:
 
         expressions = Expressions(self.dialect, self._arguments, self._now, lookup, nested_ids)
         conditions = [] if query.where is None else [expressions.condition(query.where)]
-        for alias in query.selected if filtered else ():
-            source = sources[alias.text]
-            filters = self._reader.filters(source.cls, nested=nested)
+        selected = {alias.text for alias in query.selected}
+        for alias, source in sources.items() if filtered else ():
+            filters: Iterator[Expression] = iter(())
+            if alias in selected:
+                filters = self._reader.filters(source.cls, nested=nested)
+            elif strict and not source.optional:
+                filters = self._reader.rights(source.cls)
             conditions.extend(self.dialect.as_truth(self._rule(source, condition)) for condition in filters)
         return Member(query, sources, tuple(conditions), root, _is_distinct(query))
 
-    def source(self, cls: str, *, optional: bool) -> Source:
-        """Return a new source of objects of a class."""
-        return Source(self.tables, self.tables.model[cls], optional=optional)
+    def source(self, cls: str, *, optional: bool, strict: bool | None = None) -> Source:
+        """Return a new source of objects of a class; ``strict`` rights hold where its keys lead, or the reader's do."""
+        sight = self._sight if (self._reader.strict if strict is None else strict) else None
+        return Source(self.tables, self.tables.model[cls], optional=optional, sight=sight)
+
+    def _sight(self, cls: Class, id_: Sql) -> Sql | None:
+        """Return the condition under which the reader may see the object of a class that has an id."""
+        rights = list(self._reader.rights(cls))
+        if not rights:
+            return None
+        if Number(0) in rights:
+            return truth(False).sql
+        source = self.source(cls.name, optional=False, strict=False)
+        conditions = [self.dialect.as_truth(self._rule(source, condition)) for condition in rights]
+        visible = sa.select(source.id).select_from(source.joined()).where(all_of(conditions))
+        return infix(id_, "IN", visible.correlate(None).scalar_subquery())
 
     def _rule(self, source: Source, condition: Expression) -> Value:
-        """Return what a condition with unqualified names is worth for one object."""
+        """Return what a condition with unqualified names is worth for one object; rules see every object."""
+        source = source.unfiltered()
 
         def lookup(field: Field) -> Value:
             return self.attributes.read(source, field.name.text)
 
         def nested_ids(tree: Query | Union) -> sa.SelectBase:
-            return self._ids(tree, {}, filtered=False)  # rules and filters themselves see everything
+            return self._ids(tree, {}, filtered=False)
 
         return Expressions(self.dialect, self._arguments, self._now, lookup, nested_ids).value(condition)
 
     def _read_reference(self, reference: ObjectReference, code: str) -> Value:
         """Return an attribute of a referenced object: a scalar subquery."""
-        source = self.source(reference.cls, optional=False)
+        source = self.source(reference.cls, optional=False, strict=False)
         names = usable_names(source.cls)
         if code not in names:
             raise OqlError(
@@ -180,19 +200,23 @@ class MemberCompiler:
             selects.append(statement.correlate_except(*member.tables()))
         return selects[0] if len(selects) == 1 else sa.union_all(*selects)
 
-    def _join(self, join: Join, joined: dict[str, _Joined]) -> None:
+    def _join(self, join: Join, joined: dict[str, _Joined], *, strict: bool) -> None:
         """Add a join to the tree of joins."""
         left, right = (side.alias.text if side.alias else "" for side in (join.left, join.right))
         parent = joined[right if left == join.alias.text else left]
         # Whether it is outer depends on the class that holds the key: when the joined class does, it never is.
         outer = left != join.alias.text and is_outer(join, joined[left].source.cls)
-        source = self.source(join.cls.text, optional=outer or parent.source.optional)
+        source = self.source(join.cls.text, optional=outer or parent.source.optional, strict=strict)
         node = _Joined(source, outer=outer)
         joined[join.alias.text] = node
         key = joined[left].source.cls.attributes[join.left.name.text]
         if left == join.alias.text or join.operator != _EQUALS:
             node.anchor = key.origin
         node.condition = self._condition(join, joined[left].source, joined[right].source)
+        if strict and source.optional:
+            # What may be missing is missing when it is not to be seen; else the condition of the whole query hides it.
+            seen = self._sight(source.cls, source.id_at(node.anchor) if node.anchor else source.id)
+            node.condition = node.condition if seen is None else all_of([node.condition, seen])
         parent.children.append(node)
 
     def _condition(self, join: Join, left: Source, right: Source) -> Sql:

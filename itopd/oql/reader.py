@@ -30,6 +30,9 @@ class Reader:
     """Classes that no profile lets read: their queries give nothing."""
     hide_administrators: bool = False
     """Accounts of administrators are left out: whoever is none does not see them."""
+    strict: bool = False
+    """Rights hold for joined objects and for those behind keys, too, and not for the selected ones only (§10): an
+    invisible object is as one that is not there, for conditions and for columns."""
 
     def arguments(self) -> dict[str, list[int]]:
         """Return the arguments that :meth:`filters` uses."""
@@ -39,6 +42,10 @@ class Reader:
         """Yield the conditions on a selected class, with unqualified names; nested queries show obsolete objects."""
         if self.hide_obsolete and not nested and "obsolescence_flag" in cls.attributes:
             yield parse_condition("obsolescence_flag = 0")
+        yield from self.rights(cls)
+
+    def rights(self, cls: Class) -> Iterator[Expression]:
+        """Yield the conditions under which objects of a class may be seen at all, with unqualified names."""
         if cls.name in self.classes_denied:
             yield Number(0)
         if self.hide_administrators and "User" in cls.lineage:

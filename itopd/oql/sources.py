@@ -10,6 +10,7 @@ its own needs a condition on the final class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,8 +32,9 @@ class _Asked:
     base: sa.FromClause
     others: dict[str, sa.FromClause] = field(default_factory=dict)
     """By the class whose table it is."""
-    targets: dict[str, tuple[Sql, Source]] = field(default_factory=dict)
-    """What keys lead to, with the key's column, by class that declares the key and its code."""
+    targets: dict[tuple[str, str, bool], tuple[Sql, Source]] = field(default_factory=dict)
+    """What keys lead to, with the condition that ties it, by class that declares the key, its code, and whether the
+    reader's rights hold there."""
 
 
 class Tables:
@@ -58,17 +60,22 @@ class Tables:
         return made[used]
 
 
+Sight = Callable[[Class, Sql], Sql | None]
+"""Gives the condition under which the reader may see the object of a class that has an id; ``None``: always."""
+
 _aliases: WeakKeyDictionary[Database, dict[str, list[sa.FromClause]]] = WeakKeyDictionary()
 
 
 class Source:
     """The tables behind one alias, or behind the objects that a key leads to."""
 
-    def __init__(self, tables: Tables, cls: Class, *, optional: bool) -> None:
+    def __init__(self, tables: Tables, cls: Class, *, optional: bool, sight: Sight | None = None) -> None:
         self.tables = tables
         self.cls = cls
         self.optional = optional
         """Whether the object may be missing."""
+        self._sight = sight
+        """What of the objects that its keys lead to may be seen; without it, all."""
         lineage = tables.model.table_classes(cls.name)
         base_class = lineage[-1].name if lineage else None
         self._asked = _Asked(base_class, self._open(base_class))
@@ -79,10 +86,20 @@ class Source:
         view.cls = cls
         return view
 
+    def unfiltered(self) -> Source:
+        """Return the same object, from which keys lead to objects that the reader may not see as well."""
+        view = copy(self)
+        view._sight = None  # noqa: SLF001 - its own class
+        return view
+
     @property
     def id(self) -> Sql:
         """Return the id of the object."""
         return self._key(self._asked.base_class, self._asked.base)
+
+    def id_at(self, origin: str) -> Sql:
+        """Return the id as the table of ``origin`` holds it: the class, or an ancestor that was asked for a column."""
+        return self._key(origin, self._asked.others.get(origin, self._asked.base))
 
     def column(self, origin: str, name: str) -> Sql:
         """Return a column of the table of ``origin``: the class, an ancestor or a subclass."""
@@ -94,12 +111,14 @@ class Source:
         return tables.others[origin].c[name]
 
     def follow(self, code: str) -> Source:
-        """Return the object that an external key leads to; it may be missing."""
-        key = self.cls.attributes[code]
-        name = f"{key.origin}.{code}"
+        """Return the object that an external key leads to; it may be missing, or not to be seen."""
+        key, sight = self.cls.attributes[code], self._sight
+        name = (key.origin, code, sight is not None)
         if name not in self._asked.targets:
-            target = Source(self.tables, self.tables.model[key.target or ""], optional=True)
-            self._asked.targets[name] = (self.column(key.origin, key.sql), target)
+            target = Source(self.tables, self.tables.model[key.target or ""], optional=True, sight=sight)
+            tie = target.id == self.column(key.origin, key.sql)
+            seen = sight(target.cls, target.id) if sight else None
+            self._asked.targets[name] = (tie if seen is None else all_of([tie, seen]), target)
         return self._asked.targets[name][1]
 
     def restriction(self) -> Sql | None:
@@ -140,14 +159,14 @@ class Source:
             on = _both(self._key(origin, table) == first_id, restrictions.get(origin))
             is_ancestor = origin in self.cls.lineage
             result = result.join(table, on, isouter=outer or not is_ancestor)
-        for key, target in tables.targets.values():
-            result = target.joined(result, target.id == key, outer=True)
+        for tie, target in tables.targets.values():
+            result = target.joined(result, tie, outer=True)
         return result
 
     def all_tables(self) -> list[sa.FromClause]:
         """Return every table of this source and of what its keys lead to."""
         tables = [self._asked.base, *self._asked.others.values()]
-        for _key, target in self._asked.targets.values():
+        for _tie, target in self._asked.targets.values():
             tables.extend(target.all_tables())
         return tables
 
