@@ -17,8 +17,10 @@ from itopd.datamodel.model import (
     Threshold,
     UniquenessRule,
 )
+from itopd.datamodel.user_rights import ALL_CLASSES, Profile, UserRights
 
 __all__ = [
+    "ALL_CLASSES",
     "NOW",
     "Action",
     "Attribute",
@@ -27,9 +29,11 @@ __all__ = [
     "LinkTracking",
     "Model",
     "OnTargetDelete",
+    "Profile",
     "State",
     "Threshold",
     "UniquenessRule",
+    "UserRights",
     "bundled_model",
     "load_model",
 ]

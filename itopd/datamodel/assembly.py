@@ -16,6 +16,7 @@ from itopd.datamodel.consistency import check_references
 from itopd.datamodel.declaration import Declaration, DeclaredRule
 from itopd.datamodel.lifecycle import LifeCycle, states_of_enum
 from itopd.datamodel.model import Attribute, Class, Model, UniquenessRule
+from itopd.datamodel.user_rights import UserRights
 
 Attributes = dict[str, Attribute]
 
@@ -27,9 +28,11 @@ _ITEM_OWNERS = ("org_id", "item_org_id")
 """Attributes that say which organization owns an object."""
 
 
-def assemble(declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]]) -> Model:
+def assemble(
+    declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]], user_rights: UserRights
+) -> Model:
     """Build the model of all ``declarations``; ModelError names the class and attribute that does not fit."""
-    assembly = _Assembly(declarations, texts)
+    assembly = _Assembly(declarations, texts, user_rights)
     model = assembly.model()
     check_references(model, {name: declared.place for name, declared in assembly.declared.items()})
     return model
@@ -38,8 +41,11 @@ def assemble(declarations: Mapping[str, Declaration], texts: Mapping[str, Mappin
 class _Assembly:
     """The tables one assembly works with. Each is filled for parents before children."""
 
-    def __init__(self, declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(
+        self, declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]], user_rights: UserRights
+    ) -> None:
         self.texts = texts
+        self.user_rights = user_rights
         self.declared = _with_tag_classes(declarations)
         self.lineages = _lineages(self.declared)
         self.subclasses = _subclasses(self.lineages)
@@ -57,7 +63,7 @@ class _Assembly:
         for name in sorted(self.declared, key=lambda name: len(self.lineages[name])):
             parent = self.lineages[name][-2] if len(self.lineages[name]) > 1 else None
             built[name] = self._class(self.declared[name], built[parent] if parent else None)
-        return Model(MappingProxyType({name: built[name] for name in self.declared}), self.texts)
+        return Model(MappingProxyType({name: built[name] for name in self.declared}), self.texts, self.user_rights)
 
     # --- attributes -------------------------------------------------------------------------------------------------
 
@@ -226,6 +232,7 @@ class _Assembly:
             subclasses=self.subclasses[name],
             abstract=declared.abstract,
             category=declared.category,
+            is_link=declared.is_link,
             table=table,
             key_column=declared.key_column,
             key_type=declared.key_type,

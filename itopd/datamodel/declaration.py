@@ -49,6 +49,7 @@ class Declaration:
     php_parent: str | None
     abstract: bool
     category: str
+    is_link: bool
     key_type: str
     table: str
     key_column: str
@@ -88,6 +89,7 @@ def read_class(element: Element, source: SourceFile, tracking: LinkTracking) -> 
         php_parent=text_of(element, "php_parent/name") or None,
         abstract=truth_of(properties, "abstract", default=False),
         category=",".join(words_of(properties, "category")),
+        is_link=truth_of(properties, "is_link", default=False),
         key_type=text_of(properties, "key_type") or "autoincrement",
         table=text_of(properties, "db_table"),
         key_column=text_of(properties, "db_key_field") or "id",

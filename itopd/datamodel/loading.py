@@ -13,6 +13,7 @@ from itopd.datamodel.declaration import Declaration, read_class
 from itopd.datamodel.fields import LinkTracking
 from itopd.datamodel.model import Model
 from itopd.datamodel.source import Element, Place, SourceFile, read_source
+from itopd.datamodel.user_rights import UserRights, read_user_rights
 
 BUNDLED = Path(__file__).parent / "bundled"
 """The data model that itopd brings: iTop's core classes (files with ``built_in``) and its default ITIL classes."""
@@ -35,13 +36,14 @@ def load_model(*paths: Path | str, tracking: LinkTracking | None = None) -> Mode
 
     The files replace all bundled default classes, and those bundled core classes that they declare themselves. Core
     classes of a module that the files say is not installed are left out. Bundled texts stay, for classes of the same
-    name. A later file wins over an earlier one; without paths it is the bundled model. ``tracking`` gives the history
-    levels of link sets that declare none. Raises MissingFile or ModelError.
+    name; bundled profiles do not, so files without profiles grant nobody anything. A later file wins over an earlier
+    one; without paths it is the bundled model. ``tracking`` gives the history levels of link sets that declare none.
+    Raises MissingFile or ModelError.
     """
     given = [read_source(Path(path)) for path in paths]
     bundled = _bundled_sources()
     if given:
-        bundled = [source if source.built_in else replace(source, classes=()) for source in bundled]
+        bundled = [source if source.built_in else replace(source, classes=(), user_rights=None) for source in bundled]
     return build_model([*bundled, *given], tracking)
 
 
@@ -52,7 +54,9 @@ def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = N
     modules = frozenset().union(*installed) if installed else None
     declarations: dict[str, Declaration] = {}
     texts: dict[str, dict[str, str]] = {}
+    rights = UserRights()
     for source in sources:
+        rights = read_user_rights(source) or rights
         for language, entries in source.texts.items():
             texts.setdefault(language, {}).update(entries)
         for element in _distinct(source):
@@ -60,7 +64,7 @@ def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = N
             if module is None or modules is None or module in modules:
                 declared = read_class(element, source, tracking or LinkTracking())
                 declarations[declared.name] = declared
-    return assemble(declarations, texts)
+    return assemble(declarations, texts, rights)
 
 
 def _distinct(source: SourceFile) -> tuple[Element, ...]:

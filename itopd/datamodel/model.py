@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import IntFlag, StrEnum
 
+from itopd.datamodel.user_rights import UserRights
 from itopd.errors import ModelError
 
 
@@ -209,6 +210,8 @@ class Class:
     """Attributes that are indexed together, beyond the keys, names and sets that always are."""
     php_behaviour: tuple[str, ...] = ()
     """Names of life-cycle hooks that iTop has in PHP for this class."""
+    is_link: bool = False
+    """Whether its objects are links between others, whose rights then hold for them."""
 
     @property
     def root(self) -> str:
@@ -230,6 +233,8 @@ class Model(Mapping[str, Class]):
     classes: Mapping[str, Class]
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Dictionary entries of the model's files, language -> key -> text; for the dictionary package."""
+    user_rights: UserRights = field(default_factory=UserRights)
+    """Profiles and what they grant; for the access package."""
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -51,6 +51,8 @@ class SourceFile:
     """Modules the file says are installed, without versions; ``None`` when it does not say."""
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Dictionary entries: language -> key -> text."""
+    user_rights: Element | None = None
+    """Profiles and their grants; ``None`` when the file has none."""
 
 
 def read_source(path: Path) -> SourceFile:
@@ -81,6 +83,7 @@ def parse_source(content: bytes, name: str) -> SourceFile:
         tuple(element for element in root.iterfind("classes/class") if element.get("id") not in FOREIGN_ROOTS),
         _modules(root),
         _texts(root),
+        root.find("user_rights"),
     )
 
 
