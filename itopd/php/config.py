@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from itopd.errors import MissingFile, SettingsError
 from itopd.php.codec import PhpValue
-from itopd.php.literals import Assignments, parse_literals
+from itopd.php.literals import Assignments, Unread, parse_readable
 from itopd.settings import Origin, Settings
 from itopd.settings.declare import Declaration, declarations
 
@@ -23,6 +23,8 @@ _TRIMMED = " \t\r\n\0\x0b"
 _NUMBER = re.compile(r"[ \t\n\r\v\f]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)", re.ASCII)
 # Where iTop's code assumes another value than a fresh installation (and itopd) does when its file says nothing.
 _ASSUMED: Mapping[str, Any] = {"tracking_level_linked_set_default": 1}
+_OF_THE_URL = frozenset({"db_host", "db_user", "db_pwd", "db_name", "db_tls_enabled", "db_tls_ca"})
+"""Settings that nobody needs where ``database_url`` is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,17 @@ class ItopConfig:
     modules: Mapping[str, PhpValue]
     lines: Mapping[tuple[str | int, ...], int]
     """1-based lines: of ``("MySettings", name)`` and ``("MyModuleSettings", module, name)``."""
+    unread: Mapping[tuple[str | int, ...], Unread] = field(default_factory=dict)
+    """Places whose values only PHP could tell; they are in none of the arrays."""
 
 
 def read_config(text: str, file: str = "config-itop.php") -> ItopConfig:
-    """Read the text of a configuration file; raise :class:`SettingsError` with file and line for what is no literal.
+    """Read the text of a configuration file; values that are no literals are told in ``unread``.
 
-    ``$MySettings``, and ``$MyModules`` with its ``addons``, must be there, as iTop demands.
+    Raises :class:`SettingsError` with file and line for statements that are no assignments. ``$MySettings``, and
+    ``$MyModules`` with its ``addons``, must be there, as iTop demands.
     """
-    assigned = parse_literals(text, file)
+    assigned = parse_readable(text, file)
     modules = _array(assigned, "MyModules", file)
     if "addons" not in modules:
         raise SettingsError(f"{file}: $MyModules has no 'addons': this is no complete configuration of iTop")
@@ -55,13 +60,17 @@ def read_config(text: str, file: str = "config-itop.php") -> ItopConfig:
         },
         modules=modules,
         lines=assigned.lines,
+        unread=assigned.unread,
     )
 
 
-def read_itop_settings(path: Path, environ: Mapping[str, str]) -> dict[str, tuple[object, Origin]]:
+def read_itop_settings(
+    path: Path, environ: Mapping[str, str], by_hand: Collection[str] = frozenset()
+) -> dict[str, tuple[object, Origin]]:
     """Return what the iTop configuration ``path`` says, by field of :class:`Settings`, with the line of each value.
 
-    Settings that itopd does not have are left out, as are nulls. Raises :class:`SettingsError`.
+    Settings that itopd does not have are left out, as are nulls and the fields given ``by_hand``, which win anyway.
+    Raises :class:`SettingsError` naming every value that cannot be read, and the setting to give by hand instead.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -71,22 +80,42 @@ def read_itop_settings(path: Path, environ: Mapping[str, str]) -> dict[str, tupl
         raise MissingFile(f"iTop's configuration '{path}' cannot be read ({error}); make it readable") from error
     config = read_config(text, str(path))
     found: dict[str, tuple[object, Origin]] = {}
-    for field, declaration in declarations(Settings).items():
-        if declaration.itop_name is None:
+    problems: list[str] = []
+    unneeded = {*by_hand, *(_OF_THE_URL if "database_url" in by_hand else ())}
+    for code, declaration in declarations(Settings).items():
+        if declaration.itop_name is None or code in unneeded:
             continue
         module, slash, name = declaration.itop_name.rpartition("/")
         place = ("MyModuleSettings", module, name) if slash else ("MySettings", name)
+        unread = _unread_at(place, config)
+        if unread is not None:
+            problems.append(
+                f"{path}:{unread.line}: setting '{declaration.itop_name}': {unread.problem}, and PHP is never run; "
+                f"give the value by hand in itopd's own file: {code} = ..."
+            )
+            continue
         raw = (config.module_settings.get(module, {}) if slash else config.settings).get(name)
         if raw is None:
-            if field in _ASSUMED:
-                found[field] = (_ASSUMED[field], Origin("config-itop.php", str(path)))
+            if code in _ASSUMED:
+                found[code] = (_ASSUMED[code], Origin("config-itop.php", str(path)))
             continue
         origin = Origin("config-itop.php", str(path), config.lines.get(place, 0))
         try:
-            found[field] = (_converted(declaration, raw, environ), origin)
+            found[code] = (_converted(declaration, raw, environ), origin)
         except SettingsError as error:
-            raise SettingsError(f"{origin}: setting '{declaration.itop_name}': {error.message}") from None
+            problems.append(f"{origin}: setting '{declaration.itop_name}': {error.message}")
+    if problems:
+        raise SettingsError("\n".join(problems))
     return found
+
+
+def _unread_at(place: tuple[str, ...], config: ItopConfig) -> Unread | None:
+    """Return what could not be read at a place, within it, or of an array around it."""
+    for path, unread in config.unread.items():
+        length = min(len(path), len(place))
+        if path[:length] == place[:length]:
+            return unread
+    return None
 
 
 def expand_placeholders(value: PhpValue, environ: Mapping[str, str], server: Mapping[str, str]) -> PhpValue:
@@ -115,6 +144,12 @@ def expand_placeholders(value: PhpValue, environ: Mapping[str, str], server: Map
 
 def _array(assigned: Assignments, name: str, file: str) -> dict[str, Any]:
     value = assigned.variables.get(name)
+    for path, unread in assigned.unread.items():
+        if path == (name,) or (path[0] == name and len(path) == 2 and isinstance(path[1], int)):
+            raise SettingsError(
+                f"{file}:{unread.line}: {unread.problem}, and PHP is never run: it could be any setting of ${name}; "
+                "write plain values there, or attach with --database_url and --data_model"
+            )
     if not isinstance(value, dict):
         raise SettingsError(f"{file}: ${name} is missing or no array: this is no complete configuration of iTop")
     return {str(key): item for key, item in value.items()}

@@ -2,7 +2,8 @@
 
 Accepted: ``$Name = literal;`` and ``$Name['key'] = literal;`` with strings, numbers, ``true``, ``false``, ``null``,
 arrays in both spellings, iTop's access constants, and comments. Everything else - a call, a variable, a
-concatenation - is refused with its line: PHP is never run.
+concatenation - is refused with its line: PHP is never run. :func:`parse_readable` reads around values that are no
+literals and tells which they are; what stands outside of such values is refused by both.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _TOKEN = re.compile(
     | (?P<number>   [+-]?(?:0[xX][0-9A-Fa-f]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) )
     | (?P<word>     [A-Za-z_]\w* )
     | (?P<sign>     =>|[=;,()\[\]] )
+    | (?P<other>    (?!<<<|\?>)[^'"`] )
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
@@ -52,14 +54,46 @@ class Assignments:
     variables: Mapping[str, PhpValue]
     lines: Mapping[Path, int]
     """1-based line of each variable and of each key below it."""
+    unread: Mapping[Path, Unread] = field(default_factory=dict)
+    """Values that are no literals; they are in ``variables`` neither whole nor in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A value that only PHP could tell."""
+
+    line: int
+    problem: str
 
 
 def parse_literals(text: str, file: str) -> Assignments:
     """Read a PHP file of literal assignments; raise :class:`SettingsError` with file and line for anything else."""
+    return _parser(text, file).parse()
+
+
+def parse_readable(text: str, file: str) -> Assignments:
+    """Read a PHP file of assignments, leaving out values that are no literals; each is told in ``unread``.
+
+    Raises :class:`SettingsError` for statements that are no assignments: they could change anything.
+    """
+    parser = _parser(text, file)
+    parser.reads_around = True
+    return parser.parse()
+
+
+def _parser(text: str, file: str) -> _Parser:
     opening = re.match(r"<\?php(?=\s)", text)
     if opening is None:
         raise SettingsError(f"{file}:1: no PHP file: it does not begin with '<?php'")
-    return _Parser(file, list(_tokens(text, opening.end(), file))).parse()
+    return _Parser(file, list(_tokens(text, opening.end(), file)))
+
+
+class _NoLiteral(SettingsError):
+    """A value that is no literal, as opposed to a file whose shape is not understood."""
+
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +128,13 @@ class _Parser:
     at: int = 0
     variables: dict[str, PhpValue] = field(default_factory=dict)
     lines: dict[Path, int] = field(default_factory=dict)
+    unread: dict[Path, Unread] = field(default_factory=dict)
+    reads_around: bool = False
 
     def parse(self) -> Assignments:
         while self.tokens[self.at].kind != "stop":
             self.assignment()
-        return Assignments(self.variables, self.lines)
+        return Assignments(self.variables, self.lines, self.unread)
 
     def assignment(self) -> None:
         variable = self.take("variable")
@@ -107,17 +143,59 @@ class _Parser:
             path = (*path, self.key())
             self.expect("]")
         self.expect("=")
-        if path in self.lines:
+        if path in self.lines or path in self.unread:
             self.forget(path)
         for length in range(1, len(path) + 1):
             self.lines.setdefault(path[:length], variable.line)
-        self.store(path, self.literal(path, 0), variable)
+        start = self.at
+        try:
+            value = self.whole(path, 0)
+        except _NoLiteral as error:
+            self.remove(path)
+            self.read_around(path, start, error)
+        else:
+            self.store(path, value, variable)
         self.expect(";")
 
+    def whole(self, path: Path, depth: int) -> PhpValue:
+        """Read a value, and look that nothing of it is left: ``'a' . 'b'`` begins with a literal."""
+        value = self.literal(path, depth)
+        token = self.tokens[self.at]
+        if self.reads_around and not (token.kind == "sign" and token.text in {",", ")", "]", ";"}):
+            raise self.no_literal(token, "is no literal")
+        return value
+
+    def read_around(self, path: Path, start: int, error: _NoLiteral) -> None:
+        """Pass over the value at ``start`` and note it; raise the error where everything must be a literal."""
+        if not self.reads_around:
+            raise error
+        self.forget(path)
+        self.unread[path] = Unread(self.tokens[start].line, error.problem)
+        self.at = start
+        depth = 0
+        while (token := self.tokens[self.at]).kind != "stop":
+            if depth == 0 and token.text in {",", ")", "]", ";"}:
+                return
+            depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
+            self.at += 1
+
     def forget(self, path: Path) -> None:
-        """Drop the lines of what an assignment replaces."""
+        """Drop what is known of a place that is assigned anew."""
         for old in [old for old in self.lines if old[: len(path)] == path]:
             del self.lines[old]
+        for old in [old for old in self.unread if old[: len(path)] == path]:
+            del self.unread[old]
+
+    def remove(self, path: Path) -> None:
+        """Drop the value of a place, which is not known any more."""
+        if len(path) == 1:
+            self.variables.pop(str(path[0]), None)
+            return
+        target = self.variables.get(str(path[0]))
+        for key in path[1:-1]:
+            target = target.get(key) if isinstance(target, dict) else None
+        if isinstance(target, dict):
+            target.pop(path[-1], None)
 
     def store(self, path: Path, value: PhpValue, token: _Token) -> None:
         if len(path) == 1:
@@ -146,7 +224,7 @@ class _Parser:
                 return CONSTANTS[token.text.lower()]
             case "sign" if token.text == "[":
                 return self.array(path, "]", depth)
-        raise self.refusal(token, "is no literal")
+        raise self.no_literal(token, "is no literal")
 
     def array(self, path: Path, closing: str, depth: int) -> dict[str | int, PhpValue]:
         if depth >= MAX_DEPTH:
@@ -163,10 +241,15 @@ class _Parser:
             if isinstance(key, int):
                 following = max(following, key + 1)
             place = (*path, key)
-            if place in self.lines:
+            if place in self.lines or place in self.unread:
                 self.forget(place)
             self.lines[place] = token.line
-            array[key] = self.literal(place, depth + 1)
+            start = self.at
+            try:
+                array[key] = self.whole(place, depth + 1)
+            except _NoLiteral as error:
+                array.pop(key, None)
+                self.read_around(place, start, error)
             if not self.skip(","):
                 self.expect(closing)
                 break
@@ -187,7 +270,7 @@ class _Parser:
     def double_quoted(self, token: _Token) -> str:
         content = token.text[1:-1]
         if _INTERPOLATION.search(content):
-            raise self.refusal(token, "holds a variable")
+            raise self.no_literal(token, "holds a variable")
         return _ESCAPE.sub(_unescaped, content)
 
     def next(self) -> _Token:
@@ -200,12 +283,13 @@ class _Parser:
     def take(self, kind: str) -> _Token:
         token = self.next()
         if token.kind != kind:
-            raise self.refusal(token, f"stands where a {kind} is expected")
+            raise self.refusal(token, _misplaced(token, f"a {kind}"))
         return token
 
     def expect(self, sign: str) -> None:
         if not self.skip(sign):
-            raise self.refusal(self.tokens[self.at], f"stands where '{sign}' is expected")
+            token = self.tokens[self.at]
+            raise self.refusal(token, _misplaced(token, f"'{sign}'"))
 
     def skip(self, sign: str) -> bool:
         token = self.tokens[self.at]
@@ -214,8 +298,15 @@ class _Parser:
             return True
         return False
 
+    def no_literal(self, token: _Token, problem: str) -> _NoLiteral:
+        return _NoLiteral(self.refusal(token, problem).message, f"{_excerpt(token.text)} {problem}")
+
     def refusal(self, token: _Token, problem: str) -> SettingsError:
         return SettingsError(f"{self.file}:{token.line}: {_excerpt(token.text)} {problem}; {_REMEDY}")
+
+
+def _misplaced(token: _Token, expected: str) -> str:
+    return "is no literal" if token.kind == "other" else f"stands where {expected} is expected"
 
 
 _REMEDY = "itopd reads literals only: write the plain value, or set it in itopd's own file"

@@ -28,8 +28,9 @@ ENVIRONMENT_PREFIX = "ITOPD_"
 _FROM_FILE = "_file"
 Layer = Mapping[str, tuple[object, Origin]]
 """Values of one strength, by field, with where each stands."""
-ReadItop = Callable[[Path, Mapping[str, str]], Layer]
-"""Reads an iTop configuration, given the environment: :func:`itopd.php.read_itop_settings`."""
+ReadItop = Callable[[Path, Mapping[str, str], Collection[str]], Layer]
+"""Reads an iTop configuration, given the environment and the fields that are given elsewhere:
+:func:`itopd.php.read_itop_settings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def _attached(given: Layer, environ: Mapping[str, str], read_itop: ReadItop | No
         return {}
     if read_itop is None:
         raise TypeError("itop_config is set: load_settings needs read_itop")
-    return read_itop(Path(str(path)), environ)
+    return read_itop(Path(str(path)), environ, given.keys())
 
 
 def _content(field: str, value: object, origin: Origin, problems: list[str]) -> object:

@@ -155,3 +155,41 @@ def test_placeholders_take_variables_once(raw: PhpValue, value: object) -> None:
 @pytest.mark.parametrize("switch", [{}, {"ITOP_CONFIG_PLACEHOLDERS": ""}, {"ITOP_CONFIG_PLACEHOLDERS": "0"}])
 def test_placeholders_stay_where_nobody_switched_them_on(switch: dict[str, str]) -> None:
     assert expand_placeholders("%env(NOPE)%", {**switch}, {}) == "%env(NOPE)%"
+
+
+def test_a_value_that_only_php_can_tell_is_named_and_can_be_given_by_hand(config: Path, tmp_path: Path) -> None:
+    config.write_text(CONFIG.replace("'s3cret'", "getenv('DB_PWD')").replace("'monday'", "implode(',', $days)"))
+    with pytest.raises(SettingsError) as refused:
+        read_itop_settings(config, {})
+    what_to_do = "is no literal, and PHP is never run; give the value by hand in itopd's own file:"
+    assert refused.value.message.splitlines() == [
+        f"{config}:6: setting 'db_pwd': 'getenv' {what_to_do} db_pwd = ...",
+        f"{config}:19: setting 'itop-backup/week_days': 'implode' {what_to_do} itop_backup_week_days = ...",
+    ]
+    own = tmp_path / "itopd.params"
+    own.write_text(f"itop_config = {config}\ndb_pwd = byhand\nitop_backup_week_days = friday\n")
+    loaded = load_settings([own], {}, {}, read_itop=read_itop_settings)
+    assert loaded.settings.db_pwd.get_secret_value() == "byhand"
+    assert loaded.settings.itop_backup_week_days == "friday"
+
+
+def test_a_database_url_given_by_hand_makes_itops_own_access_needless(config: Path) -> None:
+    config.write_text(CONFIG.replace("'s3cret'", "getenv('DB_PWD')"))
+    read = read_itop_settings(config, {}, {"database_url"})
+    assert "db_host" not in read
+    assert "timezone" not in read
+    assert read["access_mode"][0] == 3
+
+
+def test_settings_that_itopd_does_not_have_may_be_anything(config: Path) -> None:
+    config.write_text(CONFIG.replace("'/usr/bin/dot'", "PATH . '/dot'"))
+    assert read_itop_settings(config, {})["db_name"][0] == "itop"
+
+
+def test_an_array_of_settings_that_only_php_can_tell_is_refused(config: Path) -> None:
+    config.write_text("<?php\n$MySettings = array_merge($a, $b);\n$MyModules = array('addons' => array());")
+    with pytest.raises(SettingsError, match=r"config-itop.php:2: 'array_merge' is no literal.*any setting of \$MySett"):
+        read_itop_settings(config, {})
+    config.write_text("<?php\n$MySettings = array(DB => 'x');\n$MyModules = array('addons' => array());")
+    with pytest.raises(SettingsError, match=r"config-itop.php:2: 'DB' is no literal.*any setting of \$MySett"):
+        read_itop_settings(config, {})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopd.errors import SettingsError
-from itopd.php.literals import parse_literals
+from itopd.php.literals import parse_literals, parse_readable
 
 
 def value_of(literal: str) -> object:
@@ -105,3 +105,67 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_survives_single_quotes(text: str) -> None:
     assert value_of("'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'") == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "getenv('X')",
+        "'a' . 'b'",
+        "$other",
+        '"a $b"',
+        "SOME_CONSTANT",
+        "Foo::BAR",
+        "function($a, $b) { return array($a, ';'); }",
+        "array(1, 2) + array(3)",
+        "true ? 'a' : 'b'",
+        "-FOO",
+    ],
+)
+def test_values_that_are_no_literals_can_be_read_around(value: str) -> None:
+    array = f"array('a' => 1,\n'b' => {value},\n'c' => array('d' => {value}, 'e' => 2))"
+    text = f"<?php\n$x = {array};\n$y = {value};\n$z = 3;\n"
+    assigned = parse_readable(text, "f.php")
+    assert assigned.variables == {"x": {"a": 1, "c": {"e": 2}}, "z": 3}
+    assert {path: unread.line for path, unread in assigned.unread.items()} == {
+        ("x", "b"): 3,
+        ("x", "c", "d"): 4,
+        ("y",): 5,
+    }
+
+
+def test_a_value_read_around_takes_the_place_of_an_earlier_one_and_gives_way_to_a_later_one() -> None:
+    text = "<?php $x['a'] = 1; $x['b'] = foo(); $x['a'] = foo(); $x['b'] = 2; $x['c']['d'] = foo();"
+    assigned = parse_readable(text, "f.php")
+    assert assigned.variables == {"x": {"b": 2}}
+    assert set(assigned.unread) == {("x", "a"), ("x", "c", "d")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if (true) { $x = 1; }",
+        "include 'x.php';",
+        "$x .= 'a';",
+        "$x[foo()] = 1;",
+        "$x = array(1;",
+        "$x = foo(",
+        "$x = <<<EOT\nEOT;",
+        "$x = `ls`;",
+        "$x = 'open",
+        "$x = 1; ?> text",
+    ],
+)
+def test_only_values_are_read_around(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"f\.php:1: "):
+        parse_readable("<?php " + text, "f.php")
+
+
+@given(st.text("<?php$x=array()[]'\"\\,;>.0a{}\n/*#", max_size=60))
+def test_any_text_is_read_around_or_refused(text: str) -> None:
+    try:
+        assigned = parse_readable("<?php " + text, "f.php")
+    except SettingsError as error:
+        assert error.message.startswith("f.php:")  # noqa: PT017 - any text may also be fine
+    else:
+        assert isinstance(assigned.variables, dict)

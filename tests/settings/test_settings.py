@@ -33,7 +33,7 @@ def test_argument_beats_environment_beats_file_beats_itop_beats_default(tmp_path
         [path],
         {"log_format": "json"},
         {"ITOPD_RUN_AS": "env", "ITOPD_LOG_FORMAT": "console"},
-        read_itop=lambda _path, _environ: {"access_mode": (2, itop), "cron_sleep": (9, itop)},
+        read_itop=lambda _path, _environ, _by_hand: {"access_mode": (2, itop), "cron_sleep": (9, itop)},
     )
     rows = shown(loaded)
     assert rows["log_format"] == ("json", "argument")
