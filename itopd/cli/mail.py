@@ -11,7 +11,7 @@ from itopd.cli.edge import settings_of
 from itopd.cli.tables import print_table
 from itopd.clock import to_itop
 from itopd.errors import MissingFile, SettingsError
-from itopd.mail import Address, Message, counts, listing, put, valid_address
+from itopd.mail import Address, Message, counts, listing, names_of, put, redirection_of, valid_address
 from itopd.settings import Settings
 from itopd.wiring import open_application
 
@@ -48,6 +48,7 @@ def enqueue(
     settings = settings_of(config).settings
     if not to.strip(", "):
         raise SettingsError("--to: name at least one recipient")
+    redirected = _redirected(settings)
     if "\n" in subject or "\r" in subject:
         raise SettingsError("--subject: write it on one line")
     message = Message(
@@ -62,7 +63,7 @@ def enqueue(
     with open_application(settings) as application, application.database.write() as connection:
         now = to_itop(application.clock.now(), application.database.timezone)
         number = put(connection, application.database, message, now)
-    click.echo(f"queued as #{number}")
+    click.echo(f"queued as #{number}{redirected}")
 
 
 @mail_command.command("list", short_help="the queue, oldest first")
@@ -72,6 +73,7 @@ def enqueue(
 def list_(config: str | None, status: str | None, limit: int) -> None:
     """List the queue, oldest first; a mail that was delivered is no longer in it."""
     settings = settings_of(config).settings
+    redirected = _redirected(settings)
     with open_application(settings) as application, application.database.read() as connection:
         rows = list(listing(connection, application.database, status=status, limit=limit))
         numbers = counts(connection, application.database)
@@ -93,7 +95,12 @@ def list_(config: str | None, status: str | None, limit: int) -> None:
             ],
         )
     total = ", ".join(f"{count.rows} {count.status} ({count.realclass})" for count in numbers)
-    click.echo(total or "the queue is empty")
+    click.echo((total or "the queue is empty") + redirected)
+
+
+def _redirected(settings: Settings) -> str:
+    redirect_to = redirection_of(settings)
+    return f"; every mail goes to {names_of(redirect_to)} only (mail_redirect_to)" if redirect_to else ""
 
 
 def _sender(settings: Settings, given: str) -> Address:

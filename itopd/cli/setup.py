@@ -13,6 +13,7 @@ from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, SettingsError
 from itopd.installation import Administrator, install, new_password
+from itopd.mail import names_of, redirection_of
 from itopd.settings import Settings
 from itopd.state import TaskStatus, open_state
 from itopd.tasks.background_rows import BackgroundTaskRows
@@ -170,8 +171,10 @@ def _check_jobs(settings: Settings) -> str:
 
 
 def _check_mail(settings: Settings) -> str:
+    redirect_to = redirection_of(settings)
+    redirected = f"; every mail goes to {names_of(redirect_to)} only (mail_redirect_to)" if redirect_to else ""
     if not settings.email_transport.startswith("SMTP"):
-        return f"transport {settings.email_transport}"
+        return f"transport {settings.email_transport}{redirected}"
     host, port = settings.email_transport_smtp_host, settings.email_transport_smtp_port
     try:
         socket.create_connection((host, port), timeout=5).close()
@@ -180,7 +183,7 @@ def _check_mail(settings: Settings) -> str:
             f"no SMTP server answers at {host}:{port} ({error}): correct email_transport_smtp.host and .port, "
             "or start the server; mails wait in the queue until then"
         ) from error
-    return f"SMTP server {host}:{port} answers"
+    return f"SMTP server {host}:{port} answers{redirected}"
 
 
 _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (

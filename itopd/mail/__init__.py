@@ -11,6 +11,7 @@ from itopd.mail.delivery import Delivery, Limits, deliver
 from itopd.mail.message import Address, Attachment, Message, Part
 from itopd.mail.payload import PayloadError, read_payload, write_payload
 from itopd.mail.queue import QueueCount, QueueRow, counts, listing, put, put_all
+from itopd.mail.redirect import names_of, redirection_of
 from itopd.mail.retries import RetryPolicy, retry_policy
 from itopd.mail.transport import Transport
 from itopd.mail.transports import open_transport
@@ -31,10 +32,12 @@ __all__ = [
     "counts",
     "deliver",
     "listing",
+    "names_of",
     "open_transport",
     "put",
     "put_all",
     "read_payload",
+    "redirection_of",
     "retry_policy",
     "valid_address",
     "write_payload",

@@ -8,7 +8,7 @@ reduced where parts are absent. The plain text is made from the HTML unless the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -20,11 +20,14 @@ from itopd.mail.addresses import mailbox, split_list
 from itopd.mail.message import HTML, PLAIN, Address, Message
 from itopd.mail.mime import Entity, attachment_entity, multipart, picture_entity, text_entity
 from itopd.mail.pictures import Picture, embed
+from itopd.mail.redirect import ORIGINAL, marked_subject, narrowed, original_headers
 
 _OURS = frozenset(
     {"bcc", "cc", "date", "from", "message-id", "mime-version", "reply-to", "return-path", "sender", "subject", "to"}
 )
-"""Headers that the message itself decides: a caller's header of such a name is left out, as are all ``Content-*``."""
+"""Headers that the message itself decides: a caller's header of such a name is left out, as are those of ``_NEVER``."""
+_NEVER = ("content-", "resent-", ORIGINAL.lower())
+"""Content is the composer's, ``Resent-To`` would name recipients, and only a redirection tells of original ones."""
 
 
 class Unsendable(InputError):
@@ -47,22 +50,33 @@ class Letter:
     """ASCII, every line ends with CRLF and has at most 998 characters."""
 
 
-def compose(message: Message, now: datetime, pictures: Mapping[int, Picture] | None = None) -> Letter:
+def compose(
+    message: Message,
+    now: datetime,
+    pictures: Mapping[int, Picture] | None = None,
+    redirect_to: Sequence[Address] = (),
+) -> Letter:
     """Return the letter for ``message``, whose id is fixed; ``now`` is an aware instant in the zone to show.
 
-    Raises :class:`Unsendable`.
+    ``redirect_to`` gets it instead of everybody that the message names (:mod:`itopd.mail.redirect`). Raises
+    :class:`Unsendable`, redirected or not, when the message itself names no recipient or no sender.
     """
     to, invalid_to = _mailboxes(message.to)
     cc, invalid_cc = _mailboxes(message.cc or "")
     bcc, invalid_bcc = _mailboxes(message.bcc or "")
     invalid = (*invalid_to, *invalid_cc, *invalid_bcc)
     recipients = _each_once(*to, *cc, *bcc)
-    if message.only_to:
+    if message.only_to and not redirect_to:
         wanted = {address.lower() for address in message.only_to}
         recipients, invalid = tuple(one for one in recipients if one.lower() in wanted), ()
     if not recipients:
         reason = f"none of {', '.join(map(repr, invalid))} is an e-mail address" if invalid else "no recipient is given"
         raise Unsendable(f"The mail cannot be sent: {reason}. Correct To, Cc or Bcc and queue it again.")
+    subject, originals = message.subject, list[str]()
+    if redirect_to:
+        subject = marked_subject(subject, [*to, *cc, *bcc])
+        originals = original_headers(to, cc, bcc)
+        to, cc, recipients, invalid = list(redirect_to), [], narrowed(redirect_to, message.only_to), ()
     senders = _senders(message, to)
     identifier = headers.bare_id(message.message_id)
     if not identifier:
@@ -85,7 +99,8 @@ def compose(message: Message, now: datetime, pictures: Mapping[int, Picture] | N
         lines.append(headers.address_header("Cc", cc))
     if not to and not cc:
         lines.append("To: undisclosed-recipients:;")
-    lines.append(headers.text_header("Subject", message.subject))
+    lines.append(headers.text_header("Subject", subject))
+    lines += originals
     lines += _further(message.headers)
     lines.append("MIME-Version: 1.0")
     body = _body(message, pictures or {}, hashlib.sha256(identifier.encode()).hexdigest()[:24])
@@ -133,7 +148,7 @@ def _further(given: Mapping[str, str]) -> Iterable[str]:
             ids = headers.bare_ids(value)
             if ids:
                 yield headers.id_header(name, ids)
-        elif headers.is_header_name(name) and name.lower() not in _OURS and not name.lower().startswith("content-"):
+        elif headers.is_header_name(name) and name.lower() not in _OURS and not name.lower().startswith(_NEVER):
             yield headers.text_header(name, value)
     if "auto-submitted" not in names:
         yield "Auto-Submitted: auto-generated"

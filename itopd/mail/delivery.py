@@ -22,9 +22,10 @@ from itopd.errors import DatabaseError
 from itopd.mail.claims import MailQueue, QueuedMail, Rescued
 from itopd.mail.compose import Letter, Unsendable, compose
 from itopd.mail.crash_points import crash_point
-from itopd.mail.message import HTML, Message
+from itopd.mail.message import HTML, Address, Message
 from itopd.mail.payload import PayloadError
 from itopd.mail.pictures import fetch_pictures, picture_ids
+from itopd.mail.redirect import names_of
 from itopd.mail.retries import RetryPolicy
 from itopd.mail.transport import Blame, Receipt, Transport
 from itopd.state import StateStore, this_process
@@ -78,14 +79,16 @@ def deliver(
     clock: Clock,
     policy: RetryPolicy,
     limits: Limits = Limits(),
+    redirect_to: Sequence[Address] = (),
 ) -> Delivery:
     """Send what is due in the queue and return what became of it; the transport is closed at the end.
 
+    ``redirect_to`` gets every mail instead of its recipients (:func:`~itopd.mail.redirection_of`); empty: nobody does.
     A mail's failure is recorded in its row, never raised. Raises :class:`DatabaseError` when the queue itself cannot
     be used; what was claimed then goes back, at the latest by the next delivery's rescue.
     """
     queue = MailQueue(database, state, this_process(), policy)
-    return asyncio.run(_Run(database, queue, transport, clock, limits, policy.server_patience).run())
+    return asyncio.run(_Run(database, queue, transport, clock, limits, policy.server_patience, redirect_to).run())
 
 
 class _Run:
@@ -99,6 +102,7 @@ class _Run:
         clock: Clock,
         limits: Limits,
         patience: int | None,
+        redirect_to: Sequence[Address],
     ) -> None:
         self._database = database
         self._queue = queue
@@ -109,6 +113,7 @@ class _Run:
         self._settled: list[int] = []
         """Rows whose claim is still to be forgotten: that is done together with the next mail's note."""
         self._patience = patience
+        self._redirect_to = redirect_to
         self._server_failures = 0
         self._offered = False
         """Whether the mail being delivered was given to the transport: then a server may have it."""
@@ -193,7 +198,8 @@ class _Run:
             if wanted:
                 with self._database.read() as connection:
                     pictures = fetch_pictures(self._database, connection, wanted)
-            return compose(message, self._clock.now().astimezone(self._database.timezone), pictures)
+            now = self._clock.now().astimezone(self._database.timezone)
+            return compose(message, now, pictures, self._redirect_to)
         except Unsendable as error:
             self._failed(mail, error.message, permanent=True)
         except DatabaseError:
@@ -255,9 +261,14 @@ class _Run:
             only_to = later if len(later) < len(letter.recipients) else ()
             self._failed(mail, text, permanent=not later, only_to=only_to)
         else:
-            self._sent(mail, f"Sent. Refused: {', '.join(refused)}" if refused else "Sent")
+            self._sent(mail, refused)
 
-    def _sent(self, mail: QueuedMail, message: str) -> None:
+    def _sent(self, mail: QueuedMail, refused: Sequence[str]) -> None:
+        message = "Sent"
+        if self._redirect_to:
+            message += f" to {names_of(self._redirect_to)} instead of its recipients (mail_redirect_to)"
+        if refused:
+            message += f". Refused: {', '.join(refused)}"
         try:
             settled = self._queue.sent(mail, message)
         except DatabaseError:
@@ -268,7 +279,7 @@ class _Run:
             return
         self._settled.append(mail.id)
         self._done = replace(self._done, sent=self._done.sent + 1)
-        if message != "Sent":
+        if refused:
             _log.warning("mail.sent.partly", mail=mail.id, outcome=message)
 
     def _failed(

@@ -173,6 +173,9 @@ class Settings(BaseModel):
     )
     mail_timeout: int = own(30, "patience with a mail server", unit="seconds", ge=1)
     mail_rate_limit: float = own(0.0, "mails per second at most; 0 = no limit", ge=0)
+    mail_redirect_to: str = own(
+        "", "test systems: addresses that get every mail instead of its recipients; empty = mails go where they say"
+    )
     mail_directory: Path = own(Path("mails"), "folder of the directory transport; relative to data_folder")
     mail_thread_env: str = own("", "environment part of thread ids; empty = as iTop: from itop_root, else app_root_url")
     notifications_itop_send_asynchronously: Switch = itop(

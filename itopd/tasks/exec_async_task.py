@@ -13,7 +13,7 @@ import structlog
 
 from itopd.clock import Clock
 from itopd.database import Database
-from itopd.mail import Limits, deliver, open_transport, retry_policy
+from itopd.mail import Limits, deliver, names_of, open_transport, redirection_of, retry_policy
 from itopd.rules import Rules
 from itopd.settings import Settings
 from itopd.state import StateStore
@@ -37,11 +37,14 @@ def exec_async_task(
 ) -> str:
     """Send queued mails until none is due, ``until`` (UTC) has passed or it is asked to stop; return iTop's message.
 
-    A mail's failure is recorded in its row. Raises :class:`SettingsError` for a transport that cannot be used and
-    :class:`DatabaseError` when the queue cannot.
+    With ``mail_redirect_to`` every mail goes there. A mail's failure is recorded in its row. Raises
+    :class:`SettingsError` for a transport or a redirection that cannot be used, :class:`DatabaseError` when the queue
+    cannot.
     """
     limits = Limits(until, should_stop, settings.mail_rate_limit)
-    done = deliver(database, state, open_transport(settings), clock, retry_policy(settings, rules), limits)
+    redirect_to = redirection_of(settings)
+    transport, policy = open_transport(settings), retry_policy(settings, rules)
+    done = deliver(database, state, transport, clock, policy, limits, redirect_to)
     if done.processed or done.handed_back:
         _log.info(
             "mail.delivered",
@@ -50,5 +53,7 @@ def exec_async_task(
             failed=done.failed,
             handed_back=done.handed_back,
             server_down=done.server_down,
+            redirected_to=names_of(redirect_to),
         )
-    return f"processed {done.processed} tasks"
+    redirected = f"; mails go to {names_of(redirect_to)} only (mail_redirect_to)" if redirect_to else ""
+    return f"processed {done.processed} tasks{redirected}"

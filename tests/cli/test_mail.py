@@ -77,3 +77,11 @@ def test_a_mail_that_cannot_be_sent_is_not_queued(
     assert (answer.code, answer.out) == (code, ""), answer
     assert problem in answer.err
     assert installed.call("mail", "list").out == "the queue is empty\n"
+
+
+def test_every_command_of_the_queue_tells_of_a_redirection(installed: Place) -> None:
+    installed.configure(mail_redirect_to="qa@test.example")
+    told = "every mail goes to qa@test.example only (mail_redirect_to)"
+    assert installed.call(*WORDS).out == f"queued as #1; {told}\n"
+    assert told in installed.call("mail", "list").out
+    assert told in installed.call("check").out

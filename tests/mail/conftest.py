@@ -64,12 +64,16 @@ class Post:
         return event_id
 
     def deliver(
-        self, policy: RetryPolicy = POLICY, limits: Limits = UNLIMITED, transport: Transport | None = None
+        self,
+        policy: RetryPolicy = POLICY,
+        limits: Limits = UNLIMITED,
+        transport: Transport | None = None,
+        redirect_to: Sequence[Address] = (),
     ) -> Delivery:
         """Run one delivery a second later, so that what was just queued is due."""
         self.clock.advance(1)
         smtp = SmtpTransport(SmtpServer("127.0.0.1", self.server.port, timeout=5))
-        return deliver(self.database, self.state, transport or smtp, self.clock, policy, limits)
+        return deliver(self.database, self.state, transport or smtp, self.clock, policy, limits, redirect_to)
 
     def queue(self, owner: Owner | None = None) -> MailQueue:
         return MailQueue(self.database, self.state, owner or this_process(), POLICY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -121,10 +121,12 @@ def test_a_mail_that_nobody_foresaw_stops_no_other(post: Post, monkeypatch: pyte
     post.put("bad")
     post.put("good")
 
-    def fragile(message: Message, now: datetime, pictures: Mapping[int, Picture]) -> Letter:
+    def fragile(
+        message: Message, now: datetime, pictures: Mapping[int, Picture], redirect_to: Sequence[Address]
+    ) -> Letter:
         if message.subject == "bad":
             raise RecursionError("too deep")
-        return compose(message, now, pictures)
+        return compose(message, now, pictures, redirect_to)
 
     monkeypatch.setattr("itopd.mail.delivery.compose", fragile)
     assert (post.deliver().sent, post.row().status) == (1, "error")

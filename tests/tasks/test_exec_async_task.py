@@ -62,3 +62,17 @@ def test_an_unusable_transport_is_an_error_of_the_task_and_no_mail_is_touched(
         run(database, tmp_path, Settings(email_transport="SMTP_OAuth"))
     with database.read() as connection:
         assert [(row.status, row.last_error) for row in listing(connection, database)] == [("planned", "")]
+
+
+def test_a_redirection_is_told_in_the_message_of_the_run_and_a_wrong_one_sends_nothing(
+    database: Database, tmp_path: Path
+) -> None:
+    queue(database, 1)
+    settings = Settings(email_transport="directory", data_folder=tmp_path, mail_redirect_to="nobody")
+    with pytest.raises(SettingsError, match="mail_redirect_to"):
+        run(database, tmp_path, settings)
+    assert not (tmp_path / "mails").exists()
+    settings = settings.model_copy(update={"mail_redirect_to": "qa@test.example"})
+    assert run(database, tmp_path, settings) == "processed 1 tasks; mails go to qa@test.example only (mail_redirect_to)"
+    [letter] = (tmp_path / "mails").glob("*.eml")
+    assert "X-Envelope-To: qa@test.example\r\n" in letter.read_bytes().decode()
