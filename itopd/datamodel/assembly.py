@@ -250,7 +250,9 @@ class _Assembly:
             owner_org_attribute=_owner_org_attribute(self.lineages[name], attributes),
             stimuli=MappingProxyType(lifecycle.stimuli),
             indexes=tuple(index for index in declared.indexes if self._are_own(index, name)),
-            php_behaviour=tuple(dict.fromkeys((*(parent.php_behaviour if parent else ()), *declared.hooks))),
+            php_behaviour=MappingProxyType(
+                {**(parent.php_behaviour if parent else {}), **dict.fromkeys(declared.hooks, name)}
+            ),
         )
 
     def _are_own(self, codes: tuple[str, ...], name: str) -> bool:

@@ -208,8 +208,8 @@ class Class:
     """Stimuli of the life cycle and their kinds, ``StimulusUserAction`` or ``StimulusInternal``."""
     indexes: tuple[tuple[str, ...], ...] = ()
     """Attributes that are indexed together, beyond the keys, names and sets that always are."""
-    php_behaviour: tuple[str, ...] = ()
-    """Names of life-cycle hooks that iTop has in PHP for this class."""
+    php_behaviour: Mapping[str, str] = field(default_factory=dict)
+    """Life-cycle hooks that iTop has in PHP for this class, each with the nearest class that has it."""
     is_link: bool = False
     """Whether its objects are links between others, whose rights then hold for them."""
 

@@ -52,6 +52,8 @@ class Settings(BaseModel):
     itop_root: OptionalPath = own(None, "root folder of that iTop: marker files, dictionaries, thread ids of mails")
     data_model: str = own("", "iTop data model (datamodel-production.xml); empty = the bundled one")
 
+    attached: Switch = own(False, "the database is a running iTop's; implied by itop_config and itop_root")
+
     # Database.
     db_host: str = itop("localhost", "database server: host, host:port or p:host")
     db_user: str = itop("", "database account")
@@ -184,6 +186,9 @@ class Settings(BaseModel):
     max_linkset_output: int = itop(100, "items of a link set that a placeholder writes; 0 = all", ge=0)
 
     # Writing.
+    allow_unported: Words = own(
+        (), "attached: classes to write although iTop runs PHP of its own for them; subclasses included"
+    )
     email_validation_pattern: str = itop(_EMAIL_PATTERN, "format of e-mail attributes")
     phone_number_validation_pattern: str = itop(_PHONE_PATTERN, "format of phone attributes")
     url_validation_pattern: str = itop(_URL_PATTERN, "format of URL attributes")

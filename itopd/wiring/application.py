@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -11,7 +11,7 @@ from typing import BinaryIO
 import structlog
 
 from itopd.access import Account, account_of, authenticate, require_administrator
-from itopd.behaviours import BEHAVIOURS
+from itopd.behaviours import BEHAVIOURS, UnportedGuard
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database, open_database
 from itopd.datamodel import LinkTracking, Model, bundled_model, load_model
@@ -20,7 +20,8 @@ from itopd.errors import AccessDenied, DatabaseError
 from itopd.rules import Rules
 from itopd.service import Context, Progress
 from itopd.settings import Settings
-from itopd.writing import Writer
+from itopd.wiring.maintenance import is_attached
+from itopd.writing import Guard, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,12 @@ class Application:
     clock: Clock
     database: Database
     dictionary: Dictionary
+    guards: tuple[Guard, ...] = ()
 
     @property
     def writer(self) -> Writer:
         """Return a writer with everybody who takes part in writes."""
-        return writer_of(self.database, self.rules, self.clock)
+        return writer_of(self.database, self.rules, self.clock, guards=self.guards)
 
     def account(self, login: str, password: str) -> Account:
         """Return who acts: the account of these credentials, else ``run_as``; administrators only, for now.
@@ -94,7 +96,8 @@ def open_application(
     try:
         require_tables(database)
         dictionary = bundled_dictionary(database.model)
-        yield Application(settings, rules or settings.rules, clock or SystemClock(), database, dictionary)
+        guards = guards_of(settings, database.model)
+        yield Application(settings, rules or settings.rules, clock or SystemClock(), database, dictionary, guards)
     finally:
         database.close()
 
@@ -104,9 +107,14 @@ def open_configured_database(settings: Settings) -> Database:
     return open_database(settings.database_url, model_of(settings), settings.zone, settings.db_subname)
 
 
-def writer_of(database: Database, rules: Rules, clock: Clock) -> Writer:
+def writer_of(database: Database, rules: Rules, clock: Clock, guards: Sequence[Guard] = ()) -> Writer:
     """Return the writer with everybody who takes part in writes."""
-    return Writer(database, clock, rules, behaviours=BEHAVIOURS)
+    return Writer(database, clock, rules, guards=guards, behaviours=BEHAVIOURS)
+
+
+def guards_of(settings: Settings, model: Model) -> tuple[Guard, ...]:
+    """Return who may veto writes; :class:`SettingsError` when what the settings allow makes no sense."""
+    return (UnportedGuard(model, settings.allow_unported),) if is_attached(settings) else ()
 
 
 def model_of(settings: Settings) -> Model:

@@ -10,7 +10,7 @@ _ADMINISTRATORS_WRITE = 2
 
 def is_attached(settings: Settings) -> bool:
     """Return whether the database belongs to an iTop of its own, whose processes are not ours to run unasked."""
-    return settings.itop_config is not None or settings.itop_root is not None
+    return settings.attached or settings.itop_config is not None or settings.itop_root is not None
 
 
 def require_open(settings: Settings, *, writes: bool) -> None:

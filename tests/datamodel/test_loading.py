@@ -334,7 +334,7 @@ def test_methods_and_listeners_of_an_itop_are_php_behaviour() -> None:
     methods = '<methods><method id="OnInsert"/><method id="GetColour"/></methods>'
     listeners = '<event_listeners><event_listener id="x"/></event_listeners>'
     model = model_of(a_class("Thing", NAME, more=methods + listeners), a_class("Box", parent="Thing"))
-    assert model["Thing"].php_behaviour == ("OnInsert", "RegisterEventListeners")
+    assert model["Thing"].php_behaviour == {"OnInsert": "Thing", "RegisterEventListeners": "Thing"}
     assert model["Box"].php_behaviour == model["Thing"].php_behaviour
 
 
