@@ -8,7 +8,8 @@ A key is not the row of 16-bit weights but an order-preserving code of it: a wei
 one byte, any other a lead byte that stands between those, and two digits. So an ASCII text costs one
 ``bytes.translate``, and an index of keys is as small as the texts.
 
-SQLite indexes keys: a change of this module or of the weights asks for ``REINDEX`` of existing files.
+SQLite and PostgreSQL index keys: a change of this module or of the weights asks for ``REINDEX`` of existing databases.
+PostgreSQL has the same function in SQL, which :mod:`itopd.database.collation_sql` writes from these codes.
 
 The collation pads: the shorter text compares as if blanks followed. Hence three codes around the blank, in this order:
 a blank before something lower than a blank, the end of the text, any other blank.
@@ -20,17 +21,21 @@ import re
 import struct
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 _BLANK: Final = 0x0209
 _BEYOND_BMP: Final = 0xFFFD
-_IMPLICIT: Final = 0x8000
+IMPLICIT: Final = 0x8000
 """Weights from here on are parts of those computed from a character's number."""
-_DIGIT: Final = 224
-_LOWEST_DIGIT: Final = 32
+IMPLICIT_BASES: Final = ((0x4E00, 0x9FA5, 0xFB40), (0x3400, 0x4DB5, 0xFB80))
+"""Ideographs (first, last) and the weight that theirs are counted from; ``IMPLICIT_BASE`` is for all others."""
+IMPLICIT_BASE: Final = 0xFBC0
+DIGIT: Final = 224
+LOWEST_DIGIT: Final = 32
 """Digits are bytes above every code of a blank, so no digit is ever taken for one."""
 
 
@@ -53,7 +58,7 @@ class _Weights:
             code += 1
             self._code_of_single[weight] = bytes([code])
         self._leads.append(code + 1)
-        self._implicit_lead = code + 2
+        self.implicit_lead = code + 2
         self.blank = self._code_of_single[_BLANK]
         self.blanks_before_lower = re.compile(b"%b+(?=[%b-%b])" % (self.blank, b"\x01", bytes([self.low_blank[0] - 1])))
         self.character = {chr(number): self._code(weights) for number, weights in characters.items()}
@@ -71,12 +76,12 @@ class _Weights:
         return b"".join([self._code_of_single.get(weight) or self._long_code(weight) for weight in weights])
 
     def _long_code(self, weight: int) -> bytes:
-        if weight >= _IMPLICIT:
-            lead, rest = self._implicit_lead, weight - _IMPLICIT
+        if weight >= IMPLICIT:
+            lead, rest = self.implicit_lead, weight - IMPLICIT
         else:
             lead, rest = self._leads[bisect_left(self._single, weight)], weight
-        high, low = divmod(rest, _DIGIT)
-        return bytes((lead, _LOWEST_DIGIT + high, _LOWEST_DIGIT + low))
+        high, low = divmod(rest, DIGIT)
+        return bytes((lead, LOWEST_DIGIT + high, LOWEST_DIGIT + low))
 
 
 def collation_key(text: str) -> bytes:
@@ -94,6 +99,33 @@ def collation_key(text: str) -> bytes:
     if weights.blanks_before_lower.search(key):
         key = weights.blanks_before_lower.sub(lambda run: weights.low_blank * len(run.group()), key)
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What a key is made of, for those who write the same function in another language."""
+
+    characters: Mapping[str, bytes]
+    """Every character that has weights of its own; the others' are computed (:func:`implicit_weights`)."""
+    beyond_bmp: bytes
+    implicit_lead: int
+    blank: bytes
+    low_blank: bytes
+    end: bytes
+
+
+def codes() -> Codes:
+    """Return the codes that :func:`collation_key` puts together."""
+    known = {chr(number): weights for number, weights in _read_weights()}
+    weights = _weights()
+    return Codes(
+        characters={character: weights.character[character] for character in known},
+        beyond_bmp=weights.remember(chr(0x10000)),
+        implicit_lead=weights.implicit_lead,
+        blank=weights.blank,
+        low_blank=weights.low_blank,
+        end=weights.end,
+    )
 
 
 @cache
@@ -114,10 +146,5 @@ def _read_weights() -> Iterator[tuple[int, tuple[int, ...]]]:
 
 def implicit_weights(number: int) -> tuple[int, ...]:
     """Return the weights that the algorithm computes for a character of the BMP without weights of its own."""
-    if 0x4E00 <= number <= 0x9FA5:
-        base = 0xFB40
-    elif 0x3400 <= number <= 0x4DB5:
-        base = 0xFB80
-    else:
-        base = 0xFBC0
-    return base + (number >> 15), (number & 0x7FFF) | 0x8000
+    base = next((base for first, last, base in IMPLICIT_BASES if first <= number <= last), IMPLICIT_BASE)
+    return base + (number >> 15), (number & 0x7FFF) | IMPLICIT

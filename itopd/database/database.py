@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from itopd.attributes import TEXT_KINDS
 from itopd.database import ids, locks, schema
 from itopd.database.collation import collation_key
-from itopd.database.engines import PURPOSE, Purpose, open_engine, where
+from itopd.database.engines import PURPOSE, Purpose, open_engine, reason, where
 from itopd.database.tables import TableDefinition, build_table, define_table
 from itopd.datamodel import Model
 from itopd.errors import DatabaseError, ModelError
@@ -102,7 +102,7 @@ class Database:
             if purpose == "write" and connection.in_transaction():
                 connection.commit()
         except DBAPIError as error:
-            raise DatabaseError(f"{self.where} refused: {error.orig}") from error
+            raise DatabaseError(f"{self.where} refused: {reason(error)}") from error
         finally:
             _give_back(connection)
 
@@ -112,16 +112,16 @@ class Database:
             return self.engine.connect()
         except DBAPIError as error:
             raise DatabaseError(
-                f"cannot open {self.where}: {error.orig}. Check that the server runs and that database_url is right"
+                f"cannot open {self.where}: {reason(error)}. Check that the server runs and that database_url is right"
             ) from error
 
     def key(self, expression: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """Return the SQL expression whose equality and order are iTop's, for a text column or expression."""
-        return sa.func.itop_key(expression, type_=sa.LargeBinary) if self.dialect == "sqlite" else expression
+        return expression if self.dialect == "mysql" else sa.func.itop_key(expression, type_=sa.LargeBinary)
 
     def key_value(self, text: str) -> str | bytes:
         """Return what a bound text must be to be compared with :meth:`key`."""
-        return collation_key(text) if self.dialect == "sqlite" else text
+        return text if self.dialect == "mysql" else collation_key(text)
 
     def is_text(self, class_name: str, column: str) -> bool:
         """Return whether a column compares as text, so that comparisons go through :meth:`key`."""
@@ -164,7 +164,9 @@ class Database:
             path = Path(self.name).absolute()
             name = locks.mutex_name(base, path.name, self.prefix)
             return locks.hold_in_folder(path.with_name(path.name + ".locks"), base, name, wait)
-        return locks.hold_on_server(self.engine, base, locks.mutex_name(base, self.name, self.prefix), wait)
+        name = locks.mutex_name(base, self.name, self.prefix)
+        hold = locks.hold_on_postgresql if self.dialect == "postgresql" else locks.hold_on_mariadb
+        return hold(self.engine, base, name, wait)
 
     def close(self) -> None:
         """Close all connections."""
@@ -184,7 +186,7 @@ def _give_back(connection: Connection) -> None:
 def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "") -> Database:
     """Return the database at a URL; the first connection is made when it is first needed.
 
-    ``sqlite:///path`` or ``mysql://user:password@host:3306/database`` (``mariadb://`` is the same). Raises
-    :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
+    ``sqlite:///path``, ``postgresql://user:password@host:5432/database`` or ``mysql://...`` (``mariadb://`` is the
+    same). Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
     """
     return Database(open_engine(url), model, timezone, prefix)

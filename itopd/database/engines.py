@@ -2,6 +2,7 @@
 
 Dates come back as text and decimals as :class:`~decimal.Decimal`; text compares as ``utf8mb4_unicode_ci`` does.
 Every transaction says what it is for: a reader sees one snapshot, a writer on SQLite takes the write lock at once.
+PostgreSQL is :mod:`itopd.database.postgresql`'s.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import sqlalchemy as sa
 from pymysql.constants import FIELD_TYPE
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from itopd.database.collation import collation_key
+from itopd.database.postgresql import open_postgresql
 from itopd.errors import DatabaseError, SettingsError
 
 Purpose = Literal["read", "write"]
@@ -34,7 +36,10 @@ _DRIVERS: Final = {
     "mariadb+pymysql": "mysql+pymysql",
     "mariadb+mysqldb": "mysql+mysqldb",
     "sqlite+pysqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
 }
+_PORTS: Final = {"mysql": 3306, "postgresql": 5432}
 _PLAIN_TEXT: Final = frozenset({FIELD_TYPE.DATE, FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP, FIELD_TYPE.TIME})
 _SESSION: Final = (
     "SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci, "
@@ -49,7 +54,8 @@ sqlite3.register_adapter(Decimal, str)
 def open_engine(url: str) -> Engine:
     """Return an engine for a URL; nothing is connected yet.
 
-    Known are ``sqlite:///path``, ``mysql://`` and ``mariadb://`` (PyMySQL, or ``mysql+mysqldb://`` for mysqlclient).
+    Known are ``sqlite:///path``, ``postgresql://`` (psycopg 3), ``mysql://`` and ``mariadb://`` (PyMySQL, or
+    ``mysql+mysqldb://`` for mysqlclient).
     Raises :class:`SettingsError` for a URL that cannot be read, :class:`DatabaseError` for an engine that itopd does
     not run on.
     """
@@ -57,7 +63,8 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # the latter for a port that is no number; its text may hold the password
         raise SettingsError(
-            "the database URL cannot be read; write sqlite:///path/to/file or mysql://user:password@host:3306/database "
+            "the database URL cannot be read; write sqlite:///path/to/file, "
+            "postgresql://user:password@host:5432/database or mysql://user:password@host:3306/database "
             "(in a password, write @ as %40, : as %3A and / as %2F)"
         ) from None
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
@@ -67,16 +74,25 @@ def open_engine(url: str) -> Engine:
         case "mysql":
             return _mysql(parsed)
         case "postgresql":
-            raise DatabaseError("PostgreSQL comes with a later release; use a sqlite:/// or mysql:// URL")
+            if parsed.get_driver_name() != "psycopg":
+                raise DatabaseError("itopd reaches PostgreSQL with psycopg 3 alone; write postgresql://")
+            return open_postgresql(parsed, PURPOSE)
         case other:
-            raise DatabaseError(f"itopd does not run on '{other}'; use a sqlite:/// or mysql:// URL")
+            raise DatabaseError(f"itopd does not run on '{other}'; use a sqlite:///, postgresql:// or mysql:// URL")
 
 
 def where(url: URL) -> str:
     """Return a URL in words, without its password."""
     if url.get_backend_name() == "sqlite":
         return f"file {url.database}"
-    return f"database '{url.database}' at {url.host or 'localhost'}:{url.port or 3306} (user '{url.username or ''}')"
+    port = url.port or _PORTS.get(url.get_backend_name(), 0)
+    return f"database '{url.database}' at {url.host or 'localhost'}:{port} (user '{url.username or ''}')"
+
+
+def reason(error: DBAPIError) -> str:
+    """Return what the database says is wrong, without the values of the row that PostgreSQL adds to it."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return str(getattr(diagnosis, "message_primary", None) or error.orig)
 
 
 def _sqlite(url: URL) -> Engine:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from itopd.errors import DatabaseError
+
 _AT_ONCE = 1000
 
 
@@ -16,6 +18,8 @@ def allocate(connection: Connection, root: sa.Table, count: int) -> Sequence[int
         return []
     if connection.dialect.name == "sqlite":
         return _from_sequence_table(connection, root, count)
+    if connection.dialect.name == "postgresql":
+        return _from_sequence(connection, root, count)
     allocated: list[int] = []
     while len(allocated) < count:
         allocated += _from_auto_increment(connection, root, min(_AT_ONCE, count - len(allocated)))
@@ -31,6 +35,43 @@ def _from_sequence_table(connection: Connection, root: sa.Table, count: int) -> 
     else:
         connection.exec_driver_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last + count, root.name))
     return range(last + 1, last + count + 1)
+
+
+def _from_sequence(connection: Connection, root: sa.Table, count: int) -> Sequence[int]:
+    """Take the next numbers of PostgreSQL's sequence; others may take some between."""
+    numbers = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
+    return list(connection.exec_driver_sql(numbers, (_sequence(connection, root), count)).scalars())
+
+
+def move_past_rows(connection: Connection, root: sa.Table) -> None:
+    """Have new ids start after the greatest id in use, when rows were inserted with ids from elsewhere.
+
+    SQLite and MariaDB move their counters themselves. Nobody else may take ids of this table meanwhile.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    key = next(iter(root.primary_key))
+    greatest = connection.scalar(sa.select(sa.func.max(key)))
+    last = connection.exec_driver_sql(
+        "SELECT coalesce(pg_sequence_last_value(%s::regclass), 0)", (_sequence(connection, root),)
+    ).scalar_one()
+    if greatest is not None and greatest > last:
+        connection.exec_driver_sql("SELECT setval(%s::regclass, %s)", (_sequence(connection, root), greatest))
+
+
+def _sequence(connection: Connection, root: sa.Table) -> str:
+    """Return the name of the sequence that numbers a root table, quoted, as the server knows it."""
+    known: dict[str, str] = connection.info.setdefault("sequences", {})
+    name = known.get(root.name)
+    if name is None:
+        quoted = connection.dialect.identifier_preparer.quote(root.name)
+        found = connection.exec_driver_sql(
+            "SELECT pg_get_serial_sequence(%s, %s)", (quoted, next(iter(root.primary_key)).name)
+        ).scalar()
+        if found is None:
+            raise DatabaseError(f"table {root.name} has no sequence for its ids; make its key column an IDENTITY")
+        name = known[root.name] = str(found)
+    return name
 
 
 def _from_auto_increment(connection: Connection, root: sa.Table, count: int) -> list[int]:

@@ -1,15 +1,18 @@
 """iTop's named locks: what ``GET_LOCK`` holds on a connection of its own (``spec/heartbeat.md`` §7).
 
-SQLite has none, so there a locked file beside the database stands for it; like the server's, it dies with its holder.
+On PostgreSQL they are advisory locks of the session, whose two numbers are the start of the name's MD5. SQLite has
+none, so there a locked file beside the database stands for it; like the server's, it dies with its holder.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
+import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +20,16 @@ from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from itopd.database.engines import reason
 from itopd.errors import ConflictError, DatabaseError
 
 _IDLE_SECONDS: Final = 86_400
 """iTop raises ``wait_timeout`` to this, lest the server closes an idle holder."""
 _RETRY_SECONDS: Final = 0.05
+_LOCK_TIMEOUT: Final = "55P03"
+"""PostgreSQL's ``lock_not_available``."""
 
 
 def mutex_name(base: str, db_name: str, db_subname: str = "") -> str:
@@ -49,17 +55,13 @@ class HeldLock:
 
 
 @contextmanager
-def hold_on_server(engine: Engine, base: str, name: str, wait: float) -> Iterator[HeldLock]:
+def hold_on_mariadb(engine: Engine, base: str, name: str, wait: float) -> Iterator[HeldLock]:
     """Hold a lock of MariaDB or MySQL; ``wait`` seconds at most, else :class:`ConflictError`."""
-    try:
-        connection = engine.connect()
-    except DBAPIError as error:
-        raise DatabaseError(f"cannot reach the server for the lock '{base}': {error.orig}") from error
-    with connection.execution_options(isolation_level="AUTOCOMMIT"):
+    with _lock_connection(engine, base) as connection:
         try:
-            mine = _take(connection, base, name, wait)
+            mine = _take_on_mariadb(connection, base, name, wait)
         except DBAPIError as error:
-            raise DatabaseError(f"the server could not take the lock '{base}' ({name}): {error.orig}") from error
+            raise DatabaseError(f"the server could not take the lock '{base}' ({name}): {reason(error)}") from error
 
         def is_held() -> bool:
             if connection.invalidated:  # found broken by an earlier look: a new connection would not hold it
@@ -72,10 +74,81 @@ def hold_on_server(engine: Engine, base: str, name: str, wait: float) -> Iterato
         try:
             yield HeldLock(base, name, is_held)
         finally:
-            _release(connection, name)
+            _give_up(connection, sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
 
 
-def _take(connection: sa.Connection, base: str, name: str, wait: float) -> int:
+@contextmanager
+def hold_on_postgresql(engine: Engine, base: str, name: str, wait: float) -> Iterator[HeldLock]:
+    """Hold an advisory lock of PostgreSQL; ``wait`` seconds at most, else :class:`ConflictError`."""
+    numbers = advisory_numbers(name)
+    with _lock_connection(engine, base) as connection:
+        try:
+            mine = _take_on_postgresql(connection, base, name, wait)
+        except DBAPIError as error:
+            raise DatabaseError(f"the server could not take the lock '{base}' ({name}): {reason(error)}") from error
+
+        def is_held() -> bool:
+            if connection.invalidated:
+                return False
+            try:
+                return bool(connection.scalar(_HOLDER, numbers) == mine)
+            except DBAPIError:
+                return False
+
+        try:
+            yield HeldLock(base, name, is_held)
+        finally:
+            _give_up(connection, sa.text("SELECT pg_advisory_unlock(:high, :low)"), numbers)
+
+
+_HOLDER: Final = sa.text(
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
+    "AND classid::bigint = :high & 4294967295 AND objid::bigint = :low & 4294967295 "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def advisory_numbers(name: str) -> dict[str, int]:
+    """Return the two numbers that an advisory lock is known by, for the server-wide name of a mutex."""
+    high, low = struct.unpack(">ii", bytes.fromhex(name.removeprefix("itop."))[:8])
+    return {"high": high, "low": low}
+
+
+def _take_on_postgresql(connection: sa.Connection, base: str, name: str, wait: float) -> int:
+    """Take a lock and return the process of the server that holds it from now on: this connection's."""
+    numbers = advisory_numbers(name)
+    connection.exec_driver_sql("SET idle_session_timeout = 0")
+    if wait > 0:
+        connection.exec_driver_sql(f"SET lock_timeout = {math.ceil(wait * 1000)}")
+        try:
+            connection.execute(sa.text("SELECT pg_advisory_lock(:high, :low)"), numbers)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", "") != _LOCK_TIMEOUT:
+                raise
+            taken = False
+        else:
+            taken = True
+    else:
+        taken = bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:high, :low)"), numbers))
+    if not taken:
+        holder = connection.scalar(_HOLDER, numbers)
+        by = f" by process {holder} of the server" if holder else ""
+        raise ConflictError(f"'{base}' is already running: its lock {name} is held{by}")
+    return int(connection.scalar(sa.text("SELECT pg_backend_pid()")))
+
+
+@contextmanager
+def _lock_connection(engine: Engine, base: str) -> Iterator[sa.Connection]:
+    """Give a connection that a lock is held on, outside any transaction."""
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise DatabaseError(f"cannot reach the server for the lock '{base}': {reason(error)}") from error
+    with connection.execution_options(isolation_level="AUTOCOMMIT"):
+        yield connection
+
+
+def _take_on_mariadb(connection: sa.Connection, base: str, name: str, wait: float) -> int:
     """Take a lock and return the number of the connection, which holds it from now on."""
     connection.exec_driver_sql(f"SET SESSION wait_timeout = GREATEST(@@wait_timeout, {_IDLE_SECONDS})")
     taken = connection.scalar(sa.text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": wait})
@@ -88,11 +161,11 @@ def _take(connection: sa.Connection, base: str, name: str, wait: float) -> int:
     return int(connection.scalar(sa.text("SELECT CONNECTION_ID()")))
 
 
-def _release(connection: sa.Connection, name: str) -> None:
+def _give_up(connection: sa.Connection, release: sa.TextClause, names: Mapping[str, object]) -> None:
     """Give the lock back, and the connection, whose session is no longer like the others, up."""
     try:
         if not connection.invalidated:
-            connection.execute(sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
+            connection.execute(release, names)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from itopd.database.ddl import create_statements, mysql_column_type
+from itopd.database.collation_sql import KEY_FUNCTION, key_body, key_functions
+from itopd.database.ddl import create_statements, mysql_column_type, postgresql_column_type
 from itopd.database.tables import TableDefinition
-from itopd.errors import RefusedError
+from itopd.errors import DatabaseError, RefusedError
 
 if TYPE_CHECKING:
     from itopd.database.database import Database
+
+_COLUMN_TYPES: Final = {"mysql": mysql_column_type, "postgresql": postgresql_column_type}
 
 
 def create(database: Database) -> None:
@@ -20,9 +23,25 @@ def create(database: Database) -> None:
     if not is_empty(database):
         raise RefusedError(f"{database.where} already holds tables of iTop; give an empty database")
     with database.write() as connection:
+        if database.dialect == "postgresql":
+            create_key_function(connection)
         for definition in database.definitions():
             for statement in create_statements(database.dialect, definition, database.prefix):
                 connection.exec_driver_sql(statement)
+
+
+def create_key_function(connection: Connection) -> None:
+    """Make PostgreSQL's ``itop_key`` in the schema that tables are made in."""
+    schema = _current_schema(connection)
+    for statement in key_functions(schema):
+        connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+
+def _current_schema(connection: Connection) -> str:
+    schema = connection.exec_driver_sql("SELECT current_schema()").scalar()
+    if schema is None:
+        raise DatabaseError("no schema of the search_path exists; create one, or give the account another search_path")
+    return connection.dialect.identifier_preparer.quote(str(schema))
 
 
 def is_empty(database: Database) -> bool:
@@ -36,7 +55,7 @@ def differences(database: Database) -> list[str]:
     """Return one sentence per missing table or column, per column of another type, and per odd column."""
     with database.read() as connection:
         existing = _existing(connection)
-    found: list[str] = []
+        found = _differing_functions(connection) if database.dialect == "postgresql" else []
     for definition in database.definitions():
         name = database.prefix + definition.name
         columns = existing.get(_folded(name))
@@ -45,6 +64,19 @@ def differences(database: Database) -> list[str]:
         else:
             found += _differing_columns(database.dialect, definition, name, columns)
     return sorted(found)
+
+
+def _differing_functions(connection: Connection) -> list[str]:
+    expected = key_body(_current_schema(connection))
+    source = connection.exec_driver_sql(
+        "SELECT prosrc FROM pg_proc WHERE proname = %s AND pronamespace = current_schema()::regnamespace",
+        (KEY_FUNCTION,),
+    ).scalar()
+    if source is None:
+        return [f"function {KEY_FUNCTION} is missing"]
+    if source != expected:
+        return [f"function {KEY_FUNCTION} is not this release's: texts would compare differently"]
+    return []
 
 
 def _differing_columns(
@@ -59,8 +91,8 @@ def _differing_columns(
         actual = columns.get(_folded(column.name))
         if actual is None:
             found.append(f"table {name} has no column {column.name}")
-        elif dialect == "mysql" and not _same_type(actual[0], mysql_column_type(column)):
-            found.append(f"column {name}.{column.name} is {actual[0]}, expected {mysql_column_type(column)}")
+        elif dialect in _COLUMN_TYPES and not _same_type(actual[0], expected := _COLUMN_TYPES[dialect](column)):
+            found.append(f"column {name}.{column.name} is {actual[0]}, expected {expected}")
     found += [
         f"column {name}.{column} is unknown to the model and refuses rows that do not give it a value"
         for column, (_, required) in columns.items()
@@ -80,6 +112,14 @@ def _existing(connection: Connection) -> dict[str, dict[str, tuple[str, bool]]]:
         query = (
             "SELECT m.name, c.name, c.type, c.[notnull] AND c.dflt_value IS NULL AND NOT c.pk "
             "FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"
+        )
+    elif connection.dialect.name == "postgresql":
+        query = (
+            "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), "
+            "a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND NOT EXISTS ("
+            "SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY (i.indkey)) "
+            "FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+            "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')"
         )
     else:
         query = (

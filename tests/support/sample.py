@@ -1,7 +1,8 @@
-"""iTop's sample database, on SQLite and on MariaDB, and empty databases with the bundled schema.
+"""iTop's sample database, on every engine, and empty databases with the bundled schema.
 
-SQLite: a file is prepared once per machine (keyed by dump and schema) and copied. MariaDB: each process loads the
-dump once into a template; a test gets a database whose touched tables are put back afterwards.
+SQLite: a file is prepared once per machine (keyed by dump and schema) and copied. PostgreSQL: each process prepares
+a database once, which the server copies for each test. MariaDB: each process loads the dump once into a template; a
+test gets a database whose touched tables are put back afterwards.
 """
 
 from __future__ import annotations
@@ -17,22 +18,28 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from itopd.attributes import BINARY_KINDS, Column, Stored
 from itopd.database import Database, insert_rows
 from itopd.database.ddl import create_statements
-from itopd.database.tables import define_table
+from itopd.database.tables import TableDefinition, define_table
 from itopd.datamodel import bundled_model
 from tests.support.servers import (
     HOST,
     MARIADB_PORT,
     admin_connection,
+    create_postgresql,
+    drop_postgresql,
     empty_mariadb,
     mariadb_url,
     opened,
+    postgresql_admin,
+    postgresql_url,
     require,
 )
 
@@ -86,6 +93,21 @@ def sample_mariadb() -> Iterator[Database]:
 
 
 @contextmanager
+def new_postgresql() -> Iterator[Database]:
+    """Give an empty PostgreSQL database with the bundled schema, dropped at the end."""
+    with _copied(with_sample=False) as database:
+        yield database
+
+
+@contextmanager
+def sample_postgresql() -> Iterator[Database]:
+    """Give the sample on PostgreSQL, in a database of its own that is dropped afterwards."""
+    require_shared()
+    with _copied(with_sample=True) as database:
+        yield database
+
+
+@contextmanager
 def fresh_sample_mariadb() -> Iterator[Database]:
     """Give the sample on MariaDB as the dump makes it, in a database of its own that is dropped afterwards."""
     require_shared()
@@ -130,12 +152,12 @@ def _prepared_sqlite(*, with_sample: bool) -> Path:
             with opened(f"sqlite:///{draft}") as fresh:
                 fresh.create_schema()
                 if with_sample:
-                    _load_sqlite(fresh, gzip.decompress(DUMP.read_bytes()))
+                    _load_rows(fresh, gzip.decompress(DUMP.read_bytes()))
             draft.rename(target)
     return target
 
 
-def _load_sqlite(database: Database, dump: bytes) -> None:
+def _load_rows(database: Database, dump: bytes) -> None:
     """Insert the rows of the dump, and move the counters to where the dump leaves them."""
     classes = {cls.table.lower(): cls.name for cls in database.model.values() if cls.table}
     names: dict[str, list[str]] = {}
@@ -146,9 +168,7 @@ def _load_sqlite(database: Database, dump: bytes) -> None:
             names[table] = [name.decode() for name in _COLUMN.findall(create[2])]
             definition = database.definition(classes[table])
             if create[3] and definition.is_root and definition.autoincrement:
-                connection.exec_driver_sql(
-                    "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (definition.name, int(create[3]) - 1)
-                )
+                _move_counter(connection, definition, int(create[3]))
         while insert := _INSERT.search(dump, position):
             table = insert[1].decode()
             definition = database.definition(classes[table])
@@ -156,6 +176,17 @@ def _load_sqlite(database: Database, dump: bytes) -> None:
             columns = [kinds.get(name.lower()) for name in names[table]]
             rows, position = _rows(dump, insert.end(), columns)
             insert_rows(connection, database.table(classes[table]), names[table], rows)
+
+
+def _move_counter(connection: sa.Connection, definition: TableDefinition, following: int) -> None:
+    """Have the next row of a table get the number ``following``."""
+    if connection.dialect.name == "sqlite":
+        statement = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
+        connection.exec_driver_sql(statement, (definition.name, following - 1))
+    else:
+        connection.exec_driver_sql(
+            f'ALTER TABLE "{definition.name}" ALTER COLUMN "{definition.key_column}" RESTART WITH {following}'
+        )
 
 
 def _rows(dump: bytes, position: int, columns: list[Column | None]) -> tuple[list[tuple[Stored, ...]], int]:
@@ -185,6 +216,37 @@ def _rows(dump: bytes, position: int, columns: list[Column | None]) -> tuple[lis
 
 def _unescape(text: bytes) -> bytes:
     return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), text) if b"\\" in text else text
+
+
+@cache
+def _prepared_postgresql(*, with_sample: bool) -> str:
+    """Return the database of this process that others are copied from."""
+    name = f"itopd_test_{secrets.token_hex(6)}_template"
+
+    def drop() -> None:
+        with closing(postgresql_admin()) as connection:
+            drop_postgresql(connection, name)
+
+    with closing(postgresql_admin()) as connection:
+        create_postgresql(connection, name)
+    atexit.register(drop)
+    with opened(postgresql_url(name)) as database:
+        database.create_schema()
+        if with_sample:
+            _load_rows(database, gzip.decompress(DUMP.read_bytes()))
+    return name
+
+
+@contextmanager
+def _copied(*, with_sample: bool) -> Iterator[Database]:
+    template, name = _prepared_postgresql(with_sample=with_sample), f"itopd_test_{secrets.token_hex(6)}"
+    with closing(postgresql_admin()) as connection:
+        create_postgresql(connection, name, template)
+        try:
+            with opened(postgresql_url(name)) as database:
+                yield database
+        finally:
+            drop_postgresql(connection, name)
 
 
 class _MariadbPool:

@@ -6,10 +6,12 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pymysql
 import pytest
 
@@ -18,6 +20,7 @@ from itopd.datamodel import Model, bundled_model
 
 HOST = "127.0.0.1"
 MARIADB_PORT = 3306
+POSTGRESQL_PORT = 5432
 PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -31,10 +34,10 @@ def require(available: bool, what: str) -> None:
 
 
 @cache
-def mariadb_is_up() -> bool:
-    """Return whether something listens where MariaDB should."""
+def is_up(port: int) -> bool:
+    """Return whether something listens where a server should."""
     try:
-        socket.create_connection((HOST, MARIADB_PORT), timeout=2).close()
+        socket.create_connection((HOST, port), timeout=2).close()
     except OSError:
         return False
     return True
@@ -42,7 +45,7 @@ def mariadb_is_up() -> bool:
 
 def admin_connection() -> pymysql.Connection[pymysql.cursors.Cursor]:
     """Return a connection of the server's root to no database; the caller closes it."""
-    require(mariadb_is_up(), f"MariaDB on {HOST}:{MARIADB_PORT} (root, no password)")
+    require(is_up(MARIADB_PORT), f"MariaDB on {HOST}:{MARIADB_PORT} (root, no password)")
     return pymysql.connect(host=HOST, port=MARIADB_PORT, user="root", charset="utf8mb4", autocommit=True)
 
 
@@ -61,6 +64,39 @@ def empty_mariadb() -> Iterator[str]:
             yield name
         finally:
             cursor.execute(f"DROP DATABASE {name}")
+
+
+def postgresql_admin() -> psycopg.Connection[tuple[Any, ...]]:
+    """Return a connection of PostgreSQL's superuser outside any transaction; the caller closes it."""
+    require(is_up(POSTGRESQL_PORT), f"PostgreSQL on {HOST}:{POSTGRESQL_PORT} (user postgres, trust)")
+    return psycopg.connect(host=HOST, port=POSTGRESQL_PORT, user="postgres", dbname="postgres", autocommit=True)
+
+
+def postgresql_url(name: str) -> str:
+    """Return the URL of a database of the test server."""
+    return f"postgresql://postgres@{HOST}:{POSTGRESQL_PORT}/{name}"
+
+
+@contextmanager
+def empty_postgresql() -> Iterator[str]:
+    """Give the name of a fresh, empty database, dropped at the end."""
+    name = f"itopd_test_{secrets.token_hex(6)}"
+    with closing(postgresql_admin()) as connection:
+        create_postgresql(connection, name)
+        try:
+            yield name
+        finally:
+            drop_postgresql(connection, name)
+
+
+def create_postgresql(connection: psycopg.Connection[tuple[Any, ...]], name: str, template: str = "template0") -> None:
+    """Create a database as a copy of another one, which nobody uses."""
+    connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" ENCODING UTF8'.encode())
+
+
+def drop_postgresql(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:
+    """Drop a database, whoever is still connected to it."""
+    connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
 @contextmanager

@@ -1,0 +1,99 @@
+"""Opening a PostgreSQL database, so that it gives and takes values as the other engines do (psycopg 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import NoSuchModuleError
+
+from itopd.errors import DatabaseError
+
+OLDEST_SERVER: Final = 14
+"""The oldest major version with everything that is used."""
+
+_CONNECT_SECONDS: Final = 10
+_SESSION: Final = "SET datestyle = 'ISO, YMD'; SET lock_timeout = '50s'; SET jit = off"
+"""Locks are waited for as long as MariaDB waits for them. Compiling a query costs more than the queries of iTop do."""
+
+
+def open_postgresql(url: URL, purpose_option: str, *, application: str = "itopd") -> Engine:
+    """Return an engine for a ``postgresql+psycopg`` URL; nothing is connected yet.
+
+    A transaction for reading sees one snapshot and may not write. One for writing reads what is committed, statement
+    by statement, as what MariaDB locks is read; what must not change meanwhile is locked (``FOR UPDATE``).
+    """
+    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": application}
+    try:
+        engine = sa.create_engine(
+            url,
+            connect_args={name: value for name, value in arguments.items() if name not in url.query},
+            hide_parameters=True,
+            pool_size=5,
+            max_overflow=10,
+            pool_pre_ping=True,
+            pool_recycle=3600,
+        )
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise DatabaseError(
+            f"the driver of the database URL is missing ({error}); install it (pip install 'itopd[postgresql]') "
+            "and write postgresql://"
+        ) from None
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg is no requirement
+        _require_server(connection)
+        _read_as_elsewhere(connection)
+        connection.autocommit = True
+        connection.execute(_SESSION)
+        connection.autocommit = False
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        _set_characteristics(
+            connection.connection.dbapi_connection,
+            reading=connection.get_execution_options().get(purpose_option) == "read",
+        )
+
+    return engine
+
+
+def _require_server(connection: Any) -> None:  # noqa: ANN401
+    """Raise :class:`DatabaseError` for a server that is too old and for a database that cannot hold every text."""
+    info = connection.info
+    if info.server_version < OLDEST_SERVER * 10_000:
+        raise DatabaseError(
+            f"the server at {info.host} is PostgreSQL {info.server_version // 10_000}; "
+            f"itopd needs {OLDEST_SERVER} or later"
+        )
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseError(
+            f"the database '{info.dbname}' at {info.host} is encoded in {encoding}, which cannot hold every text; "
+            "create it with ENCODING 'UTF8' (and TEMPLATE template0)"
+        )
+
+
+def _read_as_elsewhere(connection: Any) -> None:  # noqa: ANN401
+    """Have dates read as the text that they are in iTop, and truth as 0 and 1."""
+    from psycopg.adapt import Loader  # noqa: PLC0415 - psycopg is only there when it is used
+    from psycopg.types.string import TextLoader  # noqa: PLC0415
+
+    class TruthLoader(Loader):
+        def load(self, data: Any) -> int:  # noqa: ANN401 - bytes, bytearray or memoryview
+            return int(bytes(data) == b"t")
+
+    for name in ("date", "timestamp"):
+        connection.adapters.register_loader(name, TextLoader)
+    connection.adapters.register_loader("bool", TruthLoader)
+
+
+def _set_characteristics(connection: DBAPIConnection | None, *, reading: bool) -> None:
+    """Say what the transaction that starts with the next statement is for."""
+    from psycopg import IsolationLevel  # noqa: PLC0415
+
+    raw: Any = connection
+    raw.read_only = reading
+    raw.isolation_level = IsolationLevel.REPEATABLE_READ if reading else IsolationLevel.READ_COMMITTED
