@@ -12,10 +12,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from itopd.attributes import Stored
+from itopd.database.sql_types import array_type
+from itopd.errors import RefusedError
 
 _ROWS: Final = 1000
 _BYTES: Final = 1_000_000
 """Far below the smallest ``max_allowed_packet`` in use (16 MB), however the texts are escaped."""
+
+
+class Unstorable(RefusedError):
+    """A value that this engine cannot hold at all."""
+
+    kind = "unstorable"
 
 
 def insert_rows(
@@ -23,6 +31,9 @@ def insert_rows(
 ) -> None:
     """Insert rows, each giving the named columns; the key column is one of them when ids were allocated."""
     if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        _insert_arrays(connection, table, columns, rows)
         return
     quote = connection.dialect.identifier_preparer.quote
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
@@ -38,6 +49,9 @@ def update_rows(
     """Give the named columns of the rows with these ids new values; an id without a row is passed over."""
     if not rows or not columns:
         return
+    if connection.dialect.name == "postgresql":
+        _update_arrays(connection, table, columns, rows)
+        return
     quote = connection.dialect.identifier_preparer.quote
     key = quote(next(iter(table.primary_key)).name)
     if connection.dialect.name == "sqlite":
@@ -48,7 +62,7 @@ def update_rows(
     row = f"{'' if _is_mariadb(connection) else 'ROW'}({', '.join(['%s'] * (len(columns) + 1))})"
     names = ", ".join(f"{quote(column)} AS c{i}" for i, column in enumerate(columns))
     assignments = ", ".join(f"t.{quote(column)} = v.c{i}" for i, column in enumerate(columns))
-    for part in _parts(rows):
+    for part in _parts([(row_id, *values) for row_id, values in rows.items()]):
         # The empty first branch names the values and gives them the types of their columns. Without the types MariaDB
         # holds a long binary value in a BLOB and silently drops multiples of 65,536 bytes of it (observed, 10.11).
         statement = (
@@ -57,19 +71,85 @@ def update_rows(
             f"UNION ALL VALUES {', '.join([row] * len(part))}) AS v "
             f"ON v.id = t.{key} SET {assignments}"
         )
-        connection.exec_driver_sql(statement, tuple(value for row_id, values in part for value in (row_id, *values)))
+        connection.exec_driver_sql(statement, tuple(value for row in part for value in row))
 
 
-def _parts(rows: Mapping[int, Sequence[Stored]]) -> Iterator[list[tuple[int, Sequence[Stored]]]]:
+def _insert_arrays(
+    connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Sequence[Stored]]
+) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    statement = (
+        f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))}) "  # noqa: S608 - names are the model's
+        f"SELECT * FROM {_unnest(table, columns)}"
+    )
+    for part in _parts(rows):
+        _execute_with_arrays(connection, statement, table, columns, part)
+
+
+def _update_arrays(
+    connection: Connection, table: sa.Table, columns: Sequence[str], rows: Mapping[int, Sequence[Stored]]
+) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    key = next(iter(table.primary_key)).name
+    assignments = ", ".join(f"{quote(column)} = v.c{i}" for i, column in enumerate(columns))
+    names = ", ".join(f"c{i}" for i in range(len(columns)))
+    statement = (
+        f"UPDATE {quote(table.name)} AS t SET {assignments} "  # noqa: S608 - names are the model's
+        f"FROM {_unnest(table, (key, *columns))} AS v (id, {names}) WHERE t.{quote(key)} = v.id"
+    )
+    for part in _parts([(row_id, *values) for row_id, values in rows.items()]):
+        _execute_with_arrays(connection, statement, table, (key, *columns), part)
+
+
+def _unnest(table: sa.Table, columns: Sequence[str]) -> str:
+    """Return PostgreSQL's rows of one array per column: as fast as COPY, and one text whatever the number of rows.
+
+    The arrays have types without length: a cast to ``varchar(10)`` would cut a text, which an assignment refuses.
+    """
+    return f"unnest({', '.join(f'%s::{array_type(table.c[column].type)}' for column in columns)})"
+
+
+def _execute_with_arrays(
+    connection: Connection, statement: str, table: sa.Table, columns: Sequence[str], rows: Sequence[Sequence[Stored]]
+) -> None:
+    binary = [isinstance(table.c[column].type, sa.LargeBinary) for column in columns]
+    arrays = tuple(
+        [_as_bytes(value) for value in values] if is_binary else [None if v is None else str(v) for v in values]
+        for is_binary, values in zip(binary, zip(*rows, strict=True), strict=True)
+    )
+    try:
+        connection.exec_driver_sql(statement, arrays)
+    except sa.exc.DataError as error:
+        raise _nul_in(table, columns, arrays) or error from None
+
+
+def _as_bytes(value: Stored) -> bytes | None:
+    return value if value is None or isinstance(value, bytes) else str(value).encode()
+
+
+def _nul_in(
+    table: sa.Table, columns: Sequence[str], arrays: Sequence[Sequence[str | bytes | None]]
+) -> Unstorable | None:
+    """Return the error of the first text with a NUL byte; ``None`` when there is none."""
+    for column, values in zip(columns, arrays, strict=True):
+        if any(isinstance(value, str) and "\0" in value for value in values):
+            return Unstorable(
+                f"column {table.name}.{column} cannot hold the NUL byte of a text on PostgreSQL; remove it, or keep "
+                "this data on MariaDB or SQLite"
+            )
+    return None
+
+
+def _parts(rows: Sequence[Sequence[Stored]]) -> Iterator[list[Sequence[Stored]]]:
     """Yield the rows in parts that one statement holds."""
-    part: list[tuple[int, Sequence[Stored]]] = []
+    part: list[Sequence[Stored]] = []
     size = 0
-    for row_id, values in rows.items():
-        length = sum(len(value) for value in values if isinstance(value, str | bytes))
+    for row in rows:
+        length = sum(len(value) for value in row if isinstance(value, str | bytes))
         if part and (len(part) >= _ROWS or size + length > _BYTES):
             yield part
             part, size = [], 0
-        part.append((row_id, values))
+        part.append(row)
         size += length
     yield part
 

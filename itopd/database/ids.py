@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection
 from itopd.errors import DatabaseError
 
 _AT_ONCE = 1000
+_PASSED_OVER = 100_000
+"""Numbers of a sequence that one statement lets go."""
 
 
 def allocate(connection: Connection, root: sa.Table, count: int) -> Sequence[int]:
@@ -37,26 +39,24 @@ def _from_sequence_table(connection: Connection, root: sa.Table, count: int) -> 
     return range(last + 1, last + count + 1)
 
 
-def _from_sequence(connection: Connection, root: sa.Table, count: int) -> Sequence[int]:
-    """Take the next numbers of PostgreSQL's sequence; others may take some between."""
-    numbers = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
-    return list(connection.exec_driver_sql(numbers, (_sequence(connection, root), count)).scalars())
+def _from_sequence(connection: Connection, root: sa.Table, count: int) -> list[int]:
+    """Take the next numbers of PostgreSQL's sequence; others may take some between.
 
-
-def move_past_rows(connection: Connection, root: sa.Table) -> None:
-    """Have new ids start after the greatest id in use, when rows were inserted with ids from elsewhere.
-
-    SQLite and MariaDB move their counters themselves. Nobody else may take ids of this table meanwhile.
+    Rows that came with ids of their own, from a copy or from somebody's hand, do not move the sequence, so numbers up
+    to the greatest id are let go. A sequence that only goes forward gives no number twice, whoever does this at once.
     """
-    if connection.dialect.name != "postgresql":
-        return
-    key = next(iter(root.primary_key))
-    greatest = connection.scalar(sa.select(sa.func.max(key)))
-    last = connection.exec_driver_sql(
-        "SELECT coalesce(pg_sequence_last_value(%s::regclass), 0)", (_sequence(connection, root),)
-    ).scalar_one()
-    if greatest is not None and greatest > last:
-        connection.exec_driver_sql("SELECT setval(%s::regclass, %s)", (_sequence(connection, root), greatest))
+    numbers = _next_numbers(connection, root, count)
+    greatest = connection.scalar(sa.select(sa.func.max(next(iter(root.primary_key))))) or 0
+    if numbers[0] > greatest:
+        return numbers
+    while numbers[-1] < greatest:
+        numbers = _next_numbers(connection, root, min(greatest - numbers[-1], _PASSED_OVER))
+    return _next_numbers(connection, root, count)
+
+
+def _next_numbers(connection: Connection, root: sa.Table, count: int) -> list[int]:
+    statement = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
+    return list(connection.exec_driver_sql(statement, (_sequence(connection, root), count)).scalars())
 
 
 def _sequence(connection: Connection, root: sa.Table) -> str:

@@ -66,6 +66,21 @@ class StoredDate(TypeDecorator[str]):
         return _NativeDate(self.native) if dialect.name == "postgresql" else dialect.type_descriptor(sa.String())
 
 
+def array_type(kind: TypeEngine[Any]) -> str:
+    """Return the array of PostgreSQL that values of a column's type are given in, without the length of the column."""
+    match kind:
+        case sa.Integer():
+            return "bigint[]"
+        case StoredDecimal():
+            return "numeric[]"
+        case StoredDate():
+            return f"{kind.native}[]"
+        case sa.LargeBinary():
+            return "bytea[]"
+        case _:
+            return "text[]"
+
+
 def sql_type(column: Column) -> TypeEngine[Any]:
     """Return the type of a column. Dates are text: they are given and read as text."""
     if column.kind in _INTEGERS:

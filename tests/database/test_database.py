@@ -152,7 +152,8 @@ def test_two_writers_on_sqlite_wait_for_each_other(tmp_path: Path) -> None:
     [
         ("mysql://root:geheim@127.0.0.1:1/itop", r"database 'itop' at 127\.0\.0\.1:1 \(user 'root'\)"),
         ("sqlite:////nowhere/at/all.db", "folder /nowhere/at of"),
-        ("postgresql://root:geheim@127.0.0.1/itop", "later release"),
+        ("postgresql://root:geheim@127.0.0.1:1/itop", r"database 'itop' at 127\.0\.0\.1:1 \(user 'root'\)"),
+        ("postgresql+psycopg2://root:geheim@127.0.0.1/itop", "write postgresql://"),
         ("oracle://root:geheim@127.0.0.1/itop", "does not run on 'oracle'"),
         ("sqlite://", "in a file"),
         ("geheim", "cannot be read"),
