@@ -29,10 +29,16 @@ _ITEM_OWNERS = ("org_id", "item_org_id")
 
 
 def assemble(
-    declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]], user_rights: UserRights
+    declarations: Mapping[str, Declaration],
+    texts: Mapping[str, Mapping[str, str]],
+    user_rights: UserRights,
+    name_formats: Mapping[str, str],
 ) -> Model:
-    """Build the model of all ``declarations``; ModelError names the class and attribute that does not fit."""
-    assembly = _Assembly(declarations, texts, user_rights)
+    """Build the model of all ``declarations``; ModelError names the class and attribute that does not fit.
+
+    ``name_formats``, class -> format of its friendly name, come before those of the ``texts``.
+    """
+    assembly = _Assembly(declarations, texts, user_rights, name_formats)
     model = assembly.model()
     check_references(model, {name: declared.place for name, declared in assembly.declared.items()})
     return model
@@ -42,10 +48,15 @@ class _Assembly:
     """The tables one assembly works with. Each is filled for parents before children."""
 
     def __init__(
-        self, declarations: Mapping[str, Declaration], texts: Mapping[str, Mapping[str, str]], user_rights: UserRights
+        self,
+        declarations: Mapping[str, Declaration],
+        texts: Mapping[str, Mapping[str, str]],
+        user_rights: UserRights,
+        name_formats: Mapping[str, str],
     ) -> None:
         self.texts = texts
         self.user_rights = user_rights
+        self.name_formats = name_formats
         self.declared = _with_tag_classes(declarations)
         self.lineages = _lineages(self.declared)
         self.subclasses = _subclasses(self.lineages)
@@ -278,7 +289,7 @@ class _Assembly:
         return LifeCycle({}, states_of_enum(attributes[state_attribute]) if state_attribute else {})
 
     def _name_format(self, declared: Declaration) -> str:
-        """Return the English format of the friendly name; a class without name attributes is called by its own name.
+        """Return the format of the friendly name; a class without name attributes is called by its own name.
 
         A format that asks for more attributes than the class has was written for another version of it.
         """
@@ -286,7 +297,7 @@ class _Assembly:
         if not count:
             return declared.name
         entry = self.texts.get("EN US", {}).get(f"Class:{declared.name}/Name", "")
-        for text in (entry, declared.name_format):
+        for text in (self.name_formats.get(declared.name), entry, declared.name_format):
             if text and all(1 <= int(number) <= count for number in _PLACEHOLDER.findall(text)):
                 return text
         return " ".join(f"%{number}$s" for number in range(1, count + 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -31,23 +31,30 @@ def bundled_model() -> Model:
     return model
 
 
-def load_model(*paths: Path | str, tracking: LinkTracking | None = None) -> Model:
+def load_model(
+    *paths: Path | str, tracking: LinkTracking | None = None, name_formats: Mapping[str, str] | None = None
+) -> Model:
     """Return the model of iTop's compiled XML files over the bundled core classes.
 
     The files replace all bundled default classes, and those bundled core classes that they declare themselves. Core
     classes of a module that the files say is not installed are left out. Bundled texts stay, for classes of the same
     name; bundled profiles do not, so files without profiles grant nobody anything. A later file wins over an earlier
-    one; without paths it is the bundled model. ``tracking`` gives the history levels of link sets that declare none.
-    Raises MissingFile or ModelError.
+    one; without paths it is the bundled model. ``tracking`` gives the history levels of link sets that declare none,
+    ``name_formats`` formats of friendly names by class, which stand in iTop's dictionary and not in its XML. Raises
+    MissingFile or ModelError.
     """
     given = [read_source(Path(path)) for path in paths]
     bundled = _bundled_sources()
     if given:
         bundled = [source if source.built_in else replace(source, classes=(), user_rights=None) for source in bundled]
-    return build_model([*bundled, *given], tracking)
+    return build_model([*bundled, *given], tracking, name_formats)
 
 
-def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = None) -> Model:
+def build_model(
+    sources: Iterable[SourceFile],
+    tracking: LinkTracking | None = None,
+    name_formats: Mapping[str, str] | None = None,
+) -> Model:
     """Return the model of the classes of all ``sources``, later ones winning."""
     sources = tuple(sources)
     installed = [source.modules for source in sources if source.modules is not None]
@@ -64,7 +71,7 @@ def build_model(sources: Iterable[SourceFile], tracking: LinkTracking | None = N
             if module is None or modules is None or module in modules:
                 declared = read_class(element, source, tracking or LinkTracking())
                 declarations[declared.name] = declared
-    return assemble(declarations, texts, rights)
+    return assemble(declarations, texts, rights, name_formats or {})
 
 
 def _distinct(source: SourceFile) -> tuple[Element, ...]:

@@ -191,7 +191,7 @@ class Class:
     attributes: Mapping[str, Attribute]
     name_attributes: tuple[str, ...]
     name_format: str
-    """Friendly name in English, ``%1$s`` being the first of ``name_attributes``."""
+    """Friendly name, ``%1$s`` being the first of ``name_attributes``: in English, or as an attached iTop writes it."""
     order_by: tuple[tuple[str, bool], ...]
     """Default order: attribute and whether ascending."""
     reconciliation: tuple[str, ...]

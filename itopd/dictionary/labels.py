@@ -25,7 +25,7 @@ class Dictionary:
 
     model: Model
     texts: Mapping[str, Mapping[str, str]]
-    """Language -> key -> text."""
+    """Language -> key -> text; a language may be read only when it is asked for."""
     language: str = ENGLISH
     default_language: str = ENGLISH
     _known: dict[tuple[str, ...], str] = field(default_factory=dict, init=False, repr=False)
@@ -37,9 +37,7 @@ class Dictionary:
 
     def with_texts(self, texts: Mapping[str, Mapping[str, str]]) -> Dictionary:
         """Return a dictionary where ``texts`` come before those already there."""
-        languages = dict.fromkeys((*self.texts, *texts))
-        merged = {name: {**self.texts.get(name, {}), **texts.get(name, {})} for name in languages}
-        return replace(self, texts=merged)
+        return replace(self, texts=_Layered(texts, self.texts))
 
     def class_label(self, cls: str, language: str | None = None) -> str:
         """Return the label of a class; for the tags of a tag set one made of the labels of attribute and class."""
@@ -122,6 +120,30 @@ class Dictionary:
             return None
         labels = {"attribute": self.attribute_label(owner, code), "class": self.class_label(owner)}
         return self.word("tag_class").format_map(labels)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layered(Mapping[str, Mapping[str, str]]):
+    """Texts by language, those of ``upper`` before those of ``lower``; each language is put together when needed."""
+
+    upper: Mapping[str, Mapping[str, str]]
+    lower: Mapping[str, Mapping[str, str]]
+    _known: dict[str, Mapping[str, str]] = field(default_factory=dict, init=False, repr=False)
+
+    def __getitem__(self, language: str) -> Mapping[str, str]:
+        known = self._known.get(language)
+        if known is None:
+            both = (self.lower.get(language, {}), self.upper.get(language, {}))
+            known = self._known[language] = {**both[0], **both[1]}
+        if not known:
+            raise KeyError(language)
+        return known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self.upper, *self.lower)))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 _GENERAL = frozenset({"friendlyname", "finalclass", "obsolescence_flag", "obsolescence_date"})

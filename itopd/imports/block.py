@@ -15,7 +15,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.dictionary import Dictionary
 from itopd.imports.definition import Definition, KeyDefinition
 from itopd.imports.match import Ref, Stale, default_values
 from itopd.imports.problems import CellIssue, Problem, RowIssue, search_sentence
@@ -47,14 +46,12 @@ class Blocks:
         definition: Definition,
         writer: Writer,
         change: Change,
-        dictionary: Dictionary,
         *,
         rows_seen: bool,
     ) -> None:
         self._database = database
         self._definition = definition
         self._writer = writer
-        self._dictionary = dictionary
         self._rows_seen = rows_seen
         """Whether a row sees what the rows before it wrote: always, but for iTop's simulations."""
         self._size = LARGEST
@@ -170,9 +167,8 @@ class Blocks:
                 continue
             target = self._database.model[key.columns.target]
             some = some_objects(self._database, connection, target, key.columns.codes)
-            label = self._dictionary.class_label(target.name)
             for draft in failed[key.code]:
-                _explain_key(key, draft, label, some)
+                _explain_key(key, draft, target.name, some)
 
     def _final_classes(
         self, connection: sa.Connection, drafts: Sequence[Draft], outcomes: dict[int, Outcome]
@@ -197,10 +193,10 @@ _LASTING = frozenset({RowIssue.WRONG_NUMBER, RowIssue.DATE_FORMAT})
 """Issues of a row by itself, whatever other rows do."""
 
 
-def _explain_key(key: KeyDefinition, draft: Draft, label: str, some: str) -> None:
+def _explain_key(key: KeyDefinition, draft: Draft, target: str, some: str) -> None:
     result = draft.keys[key.code]
     values = " ".join(draft.cells[c.column.position] or "" for c in key.criteria)
-    result.text = search_sentence(values, label, some)
+    result.text = search_sentence(values, target, some)
     kind = CellIssue.NO_MATCH if some else CellIssue.NO_OBJECT
     draft.problems = [
         Problem(kind, result.text, problem.column, problem.code)

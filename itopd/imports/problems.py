@@ -1,7 +1,8 @@
 """What can be wrong with a row or a cell: kinds, and the sentences people read.
 
 The kinds are those of ``spec/import.md`` §7; the JSON report and the error file name them. Marks that programs look
-for (``created``, ``updated N cols``, ``unchanged``, ``Issue: ``, ``Modified``, ``n/a``) are iTop's, sentences are ours.
+for (``created``, ``updated N cols``, ``unchanged``, ``Issue: ``, ``n/a``) are iTop's and stand, in the language of the
+account, in the dictionary as ``Word:row/...``; sentences are ours.
 """
 
 from __future__ import annotations
@@ -88,8 +89,8 @@ def read_only_sentence(code: str, current: str, proposed: str) -> str:
     return f"attribute '{code}' is read-only here and stays as it is (current value: {current}, given: {proposed})"
 
 
-def search_sentence(values: str, target_label: str, some: str) -> str:
+def search_sentence(values: str, target: str, some: str) -> str:
     """Return what the report shows when no object matches; ``some`` lists a few that exist."""
     if not some:
-        return f"nothing matches '{values}': there are no objects of '{target_label}'"
-    return f"nothing matches '{values}', some of '{target_label}' there are: {some}"
+        return f"nothing matches '{values}': there are no objects of '{target}'"
+    return f"nothing matches '{values}', some of '{target}' there are: {some}"

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, cast
 import sqlalchemy as sa
 
 from itopd.clock import to_itop
+from itopd.dictionary import Dictionary
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, DatabaseError, ItopdError, RefusedError
 from itopd.imports.block import Blocks, Settled
 from itopd.imports.definition import Definition, define
@@ -101,6 +102,7 @@ def _run(context: Context, parameters: Parameters, checked: Checked, request: Re
             stack.enter_context(context.database.named_lock(f"itopd_import_{checked.cls.root}"))
         reporter = _Reporter(
             definition,
+            dictionary,
             stack.enter_context(TextReport(parameters.output, [*request.opening, *middle])),
             stack.enter_context(json_report(parameters.report)),
             stack.enter_context(error_file(parameters.error_file, source.dialect, source.charset)),
@@ -111,7 +113,7 @@ def _run(context: Context, parameters: Parameters, checked: Checked, request: Re
         reporter.begin(parameters, checked)
         change = Change(_userinfo(context, parameters), context.account.user_id, ORIGIN)
         rows_seen = not (parameters.simulate and context.rules.simulated_rows_unseen)
-        blocks = Blocks(context.database, definition, context.writer, change, dictionary, rows_seen=rows_seen)
+        blocks = Blocks(context.database, definition, context.writer, change, rows_seen=rows_seen)
         transactions = _simulate if parameters.simulate else _import
         stopped = transactions(context, checked, definition, blocks, reporter)
         reporter.finish(context.output, checked, table_head(definition, dictionary))
@@ -191,6 +193,7 @@ class _Reporter:
     """Turns settled rows into report rows and hands them to all reports."""
 
     definition: Definition
+    dictionary: Dictionary
     text: TextReport
     json: JsonReport | None
     errors: ErrorFile | None
@@ -240,12 +243,13 @@ class _Reporter:
         name, id_ = self._object(one)
         kind: RowOutcome
         if draft.issue is not None:
-            kind, status = "issue", f"Issue: {unseparated(draft.issue_text)}"
+            kind = "issue"
+            status = self.word("issue", reason=unseparated(draft.issue_text))
         else:
             assert outcome is not None  # noqa: S101 - a row without issue was written
             kind = cast("RowOutcome", outcome.status)
             changed = sum(1 for change in outcome.changes if not change.hooked)
-            status = f"updated {changed} cols" if kind == "updated" else kind
+            status = self.word(kind, count=changed)
         return RowReport(
             draft.number,
             draft.line,
@@ -258,6 +262,10 @@ class _Reporter:
             cells,
             early=self.early_dates and draft.issue is RowIssue.DATE_FORMAT,
         )
+
+    def word(self, outcome: RowOutcome, **parts: str | int) -> str:
+        """Return the mark of an outcome in the language of the account (``spec/import.md`` §7.1)."""
+        return self.dictionary.word(f"row/{outcome}").format_map(parts)
 
     def _object(self, one: Settled) -> tuple[str, str]:
         draft, outcome = one.draft, one.outcome

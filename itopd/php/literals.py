@@ -211,10 +211,8 @@ class _Parser:
     def literal(self, path: Path, depth: int) -> PhpValue:
         token = self.next()
         match token.kind:
-            case "single":
-                return re.sub(r"\\([\\'])", r"\1", token.text[1:-1])
-            case "double":
-                return self.double_quoted(token)
+            case "single" | "double":
+                return self.string(token)
             case "number":
                 return _number(token.text)
             case "word" if token.text.lower() == "array":
@@ -267,11 +265,11 @@ class _Parser:
             return value
         raise self.refusal(token, "is no key")
 
-    def double_quoted(self, token: _Token) -> str:
-        content = token.text[1:-1]
-        if _INTERPOLATION.search(content):
+    def string(self, token: _Token) -> str:
+        value = unquoted(token.text)
+        if value is None:
             raise self.no_literal(token, "holds a variable")
-        return _ESCAPE.sub(_unescaped, content)
+        return value
 
     def next(self) -> _Token:
         token = self.tokens[self.at]
@@ -310,6 +308,14 @@ def _misplaced(token: _Token, expected: str) -> str:
 
 
 _REMEDY = "itopd reads literals only: write the plain value, or set it in itopd's own file"
+
+
+def unquoted(literal: str) -> str | None:
+    """Return what a PHP string in quotes stands for; ``None`` for one in double quotes that holds a variable."""
+    content = literal[1:-1]
+    if literal[0] == "'":
+        return re.sub(r"\\([\\'])", r"\1", content)
+    return None if _INTERPOLATION.search(content) else _ESCAPE.sub(_unescaped, content)
 
 
 def _number(text: str) -> int | float:

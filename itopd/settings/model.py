@@ -50,6 +50,7 @@ class Settings(BaseModel):
     parameters_folder: Path = own(Path("config"), "folder whose parameters files HTTP requests may name")
     itop_config: OptionalPath = own(None, "config-itop.php of the iTop to attach to; read, never written")
     itop_root: OptionalPath = own(None, "root folder of that iTop: marker files, dictionaries, thread ids of mails")
+    itop_environment: str = own("production", "its environment: dictionaries are in the folder env-NAME")
     data_model: str = own("", "iTop data model (datamodel-production.xml); empty = the bundled one")
 
     attached: Switch = own(False, "the database is a running iTop's; implied by itop_config and itop_root")

@@ -15,7 +15,7 @@ from itopd.behaviours import BEHAVIOURS, UnportedGuard
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database, open_database
 from itopd.datamodel import LinkTracking, Model, bundled_model, load_model
-from itopd.dictionary import Dictionary, bundled_dictionary
+from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
 from itopd.errors import AccessDenied, DatabaseError
 from itopd.rules import Rules
 from itopd.service import Context, Progress
@@ -95,7 +95,7 @@ def open_application(
     database = open_configured_database(settings)
     try:
         require_tables(database)
-        dictionary = bundled_dictionary(database.model)
+        dictionary = dictionary_of(settings, database.model)
         guards = guards_of(settings, database.model)
         yield Application(settings, rules or settings.rules, clock or SystemClock(), database, dictionary, guards)
     finally:
@@ -124,7 +124,40 @@ def model_of(settings: Settings) -> Model:
     tracking = LinkTracking(
         settings.tracking_level_linked_set_default, settings.tracking_level_linked_set_indirect_default
     )
-    return load_model(settings.data_model, tracking=tracking)
+    return load_model(settings.data_model, tracking=tracking, name_formats=_name_formats(settings))
+
+
+def dictionary_of(settings: Settings, model: Model) -> Dictionary:
+    """Return the labels: the bundled ones, below those of the attached iTop when ``itop_root`` names one."""
+    attached, bundled = _attached_texts(settings), bundled_dictionary(model)
+    if attached is None:
+        return bundled
+    if not attached.folder.is_dir():
+        structlog.get_logger().warning(
+            f"labels are the bundled ones: {attached.folder} is no folder; correct itop_root or itop_environment"
+        )
+    return bundled.with_texts(attached)
+
+
+def _attached_texts(settings: Settings) -> AttachedTexts | None:
+    """Return the texts of the attached iTop, nothing read yet; ``None`` without one."""
+    if settings.itop_root is None:
+        return None
+    folder = settings.itop_root / f"env-{settings.itop_environment}" / "dictionaries"
+    return AttachedTexts(folder, structlog.get_logger().warning)
+
+
+def _name_formats(settings: Settings) -> dict[str, str]:
+    """Return class -> format of its friendly name, as the attached iTop's dictionary has it.
+
+    A friendly name is one for everybody here: that of the default language, else the English one.
+    """
+    attached = _attached_texts(settings)
+    if attached is None:
+        return {}
+    texts = {**attached.get(ENGLISH, {}), **attached.get(settings.default_language, {})}
+    names = ((key.removeprefix("Class:").partition("/"), text) for key, text in texts.items())
+    return {cls: text for (cls, _, part), text in names if part == "Name"}
 
 
 def require_tables(database: Database) -> None:

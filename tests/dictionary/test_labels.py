@@ -15,7 +15,7 @@ FRENCH = {
     "Class:Contact/Attribute:status/Value:active": "Actif",
     "Class:Person/Attribute:location_id": "Site",
     "Word:obsolescence_flag": "Obsolète",
-    "Word:boolean/yes": "Oui",
+    "Word:boolean/yes": "Mais oui",
 }
 
 
@@ -82,8 +82,9 @@ def test_value_labels(english: Dictionary, french: Dictionary) -> None:
 
 def test_booleans_say_yes_and_no(english: Dictionary, french: Dictionary) -> None:
     assert english.value_label("Person", "obsolescence_flag", "yes") == "Yes"
-    assert french.value_label("Person", "obsolescence_flag", "yes") == "Oui"
-    assert french.value_label("Person", "obsolescence_flag", "no") == "No"
+    assert french.value_label("Person", "obsolescence_flag", "yes") == "Mais oui"
+    assert french.value_label("Person", "obsolescence_flag", "no") == "Non"
+    assert french.in_language("NL NL").value_label("Person", "obsolescence_flag", "no") == "No"
 
 
 def test_a_word_without_text_is_its_key(english: Dictionary) -> None:
@@ -99,4 +100,4 @@ def test_an_unknown_attribute_is_an_error(english: Dictionary) -> None:
 def test_other_languages_leave_a_dictionary_as_it_is(english: Dictionary) -> None:
     english.with_texts({"FR FR": FRENCH}).in_language("FR FR").attribute_label("Person", "status")
     assert english.attribute_label("Person", "status") == "Status"
-    assert "FR FR" not in english.texts
+    assert "Class:Person" not in english.texts["FR FR"]

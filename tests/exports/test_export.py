@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,38 @@ def test_an_export_that_is_asked_to_stop_leaves_no_file_and_says_so(people: Data
     assert result.unfinished
     assert result.exit_code == 75
     assert not path.exists()
+
+
+def test_headers_and_values_are_in_the_language_of_the_account(people: Database) -> None:
+    texts = {
+        "FR FR": {
+            "Class:Person": "Personne",
+            "Class:Contact/Attribute:name": "Nom",
+            "Class:Contact/Attribute:status/Value:active": "Actif",
+            "Class:Contact/Attribute:org_id": "Organisation",
+            "Class:Organization/Attribute:name": "Nom organisation",
+        }
+    }
+    dictionary = bundled_dictionary(people.model).with_texts(texts)
+    application = Application(Settings(), ITOPD, NOW, people, dictionary)
+
+    def lines(**parameters: str) -> list[str]:
+        output = io.BytesIO()
+        context = application.context(replace(ADMIN, language="FR FR"), output=output, progress=lambda *_: None)
+        fields = "name,status,finalclass,org_id->name,org_id_friendlyname,obsolescence_flag,id"
+        query = "SELECT Person WHERE name = 'Müller'"
+        SERVICE.run(context, ExportParameters(expression=query, fields=fields, format="csv", **parameters))
+        return output.getvalue().decode().splitlines()
+
+    header, row = lines()
+    assert header == (
+        '"Nom","Status","Contact sub-class","Organisation->Nom organisation","Organisation","Obsolète",'
+        '"id (Clef primaire)"'
+    )
+    assert row.startswith('"Müller","Actif","Personne","Acme","Acme",Non,')
+    assert lines(no_localize="1")[0] == (
+        '"name","status","finalclass","org_id->name","org_id_friendlyname","obsolescence_flag","id"'
+    )
 
 
 def test_a_missing_object_has_nothing_in_any_cell(people: Database) -> None:

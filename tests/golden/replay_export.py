@@ -18,6 +18,7 @@ from itopd.database import Database
 from itopd.errors import AccessDenied, ItopdError, OqlError
 from itopd.exports import SERVICE
 from tests.golden.harness import Difference, Vector, check_equal, folder_from_environment, instead, replays
+from tests.support.dictionaries import write_dictionaries
 from tests.support.sample import sample_sqlite
 
 APP_ROOT = "https://itop.example.com/"
@@ -102,8 +103,9 @@ def _run(vector: Vector) -> Outcome:
         config = folder / "itopd.params"
         config.write_text(
             f'database_url := "sqlite:///{database.name}"\ndata_folder = {folder}\ncompat = itop\n'
-            f"app_root_url = {APP_ROOT}\ntimezone = Europe/Paris\n"
+            f"app_root_url = {APP_ROOT}\ntimezone = Europe/Paris\nitop_root = {folder / 'itop'}\n"
         )
+        write_dictionaries(folder / "itop")
         words = [f"--{key}={value}" for key, value in run["params"].items()]
         if "user" in run:
             password = run.get("password", "admin" if run["user"] == "admin" else "Golden#2024")

@@ -24,15 +24,17 @@ from itopd.behaviours import BEHAVIOURS
 from itopd.cli.exit_codes import itop_exit_code
 from itopd.clock import SystemClock
 from itopd.database import Database
-from itopd.dictionary import bundled_dictionary
+from itopd.dictionary import Dictionary, bundled_dictionary
 from itopd.errors import ItopdError
 from itopd.imports import SERVICE
 from itopd.rules import ITOP
 from itopd.service import Context
 from itopd.settings import Settings, parse_arguments, read_parameter_files, resolve_parameters
 from itopd.writing import Writer
+from tests.golden.accounts import give_accounts
 from tests.golden.dbdiff import compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, instead, replays
+from tests.support.dictionaries import LANGUAGES, reference_entries
 from tests.support.dumps import Tables, dump_tables
 from tests.support.sample import sample_sqlite
 
@@ -84,6 +86,9 @@ def _give(database: Database, step: Json) -> None:
         Path(file["name"]).write_bytes(data)
     elif "import" in step:
         given = step["import"]
+        if given["class"] == "UserLocal":
+            give_accounts(database, Writer(database, SystemClock(), ITOP, behaviours=BEHAVIOURS), given["csv"])
+            return
         params = {"class": given["class"], "charset": "UTF-8", "no_localize": "1", **given.get("params", {})}
         run = {"user": "admin", "password": "admin", "params": params, "csv": given["csv"]}
         ended = _call(database, run)
@@ -128,7 +133,7 @@ def _run(database: Database, words: Sequence[str], output: io.BytesIO, report: P
         rules=ITOP,
         clock=clock,
         database=database,
-        dictionary=bundled_dictionary(database.model).in_language(account.language),
+        dictionary=_dictionary(database, account.language),
         writer=Writer(database, clock, ITOP, behaviours=BEHAVIOURS),
         account=account,
         log=structlog.get_logger(),
@@ -138,6 +143,12 @@ def _run(database: Database, words: Sequence[str], output: io.BytesIO, report: P
         should_stop=lambda: False,
     )
     return SERVICE.run(context, parameters.model_copy(update={"report": str(report)}))
+
+
+def _dictionary(database: Database, language: str) -> Dictionary:
+    """Return the labels as an iTop with French and German dictionaries has them."""
+    texts = {name: reference_entries(name) for name in LANGUAGES}
+    return bundled_dictionary(database.model).with_texts(texts).in_language(language)
 
 
 # --- sentences to tokens ----------------------------------------------------------------------------------------------
@@ -184,6 +195,7 @@ _REFUSALS_OURS = _patterns(
 
 _STATUS_RECORDED = _patterns(
     (r"Issue: Unexpected attribute value\(s\)", "Issue: <attribute>"),
+    (r"Erreur: Des attributs ont des valeurs incorrectes", "Erreur: <attribute>"),
     (r"Issue: wrong date format", "Issue: <date_format>"),
     (r"Issue: failed to reconcile", "Issue: <reconciliation>"),
     (r"Issue: ambiguous reconciliation", "Issue: <ambiguous>"),
@@ -191,7 +203,7 @@ _STATUS_RECORDED = _patterns(
     (r"Issue: [^<].*", "Issue: <not written>"),
 )
 _STATUS_OURS = _patterns(
-    (r"Issue: some cells cannot be taken", "Issue: <attribute>"),
+    (r"(Issue|Erreur): some cells cannot be taken", r"\1: <attribute>"),
     (r"Issue: a date does not follow date_format", "Issue: <date_format>"),
     (r"Issue: the object cannot be looked up.*", "Issue: <reconciliation>"),
     (r"Issue: \d+ objects match.*", "Issue: <ambiguous>"),
@@ -217,6 +229,10 @@ _CELLS_RECORDED = _patterns(
     ),
     (
         r"No match for value '(.*?)'\. Some possible '(.*?)' value\(s\): (.*?)(?=;|$)",
+        r"<no object \1 of \2 in \3>",
+    ),
+    (
+        r"Pas de correspondance avec '(.*?)'\. Valeur\(s\) possible\(s\) pour l'objet '(.*?)' : (.*?)(?=;|$)",
         r"<no object \1 of \2 in \3>",
     ),
     (r"Invalid value for attribute\. Null not allowed", "<key null>"),

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from itopd.errors import AccessDenied, DatabaseError, ModelError
 from itopd.rules import ITOP, ITOPD
@@ -14,6 +15,7 @@ from itopd.settings import Settings
 from itopd.wiring import model_of, open_application
 from tests.cli.calls import Place
 from tests.cli.conftest import PASSWORD, installed, prepared
+from tests.support.dictionaries import dictionary_text
 from tests.support.sample import REFERENCE, require_shared
 
 __all__ = ["installed", "prepared"]
@@ -81,3 +83,42 @@ def test_a_data_model_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     broken.write_text("<itop_design>")
     with pytest.raises(ModelError, match=str(broken)):
         model_of(Settings(data_model=str(broken)))
+
+
+def test_labels_are_those_of_the_attached_itop(installed: Place, tmp_path: Path) -> None:
+    folder = tmp_path / "env-test" / "dictionaries"
+    folder.mkdir(parents=True)
+    (folder / "fr-fr.dict.php").write_text(dictionary_text("FR FR", {"Class:Person": "Personne"}), encoding="utf-8")
+    settings = _settings(installed, itop_root=tmp_path, itop_environment="test")
+    with open_application(settings) as application:
+        assert application.dictionary.in_language("FR FR").class_label("Person") == "Personne"
+        assert application.dictionary.class_label("Person") == "Person"
+
+
+def test_a_missing_folder_of_dictionaries_is_told(installed: Place, tmp_path: Path) -> None:
+    with capture_logs() as logs, open_application(_settings(installed, itop_root=tmp_path)) as application:
+        assert application.dictionary.in_language("FR FR").class_label("Person") == "Person"
+    (warning,) = [log["event"] for log in logs if log["log_level"] == "warning"]
+    assert warning.startswith(f"labels are the bundled ones: {tmp_path}/env-production/dictionaries is no folder;")
+
+
+@pytest.mark.shared
+def test_names_are_formed_as_the_attached_itop_says(tmp_path: Path) -> None:
+    require_shared()
+    folder = tmp_path / "env-production" / "dictionaries"
+    folder.mkdir(parents=True)
+    formats = {
+        "EN US": {"Class:Person/Name": "%2$s, %1$s", "Class:Subnet/Name": "%1$s of %2$s", "Class:Team/Name": "%9$s"},
+        "FR FR": {"Class:Subnet/Name": "%1$s de %2$s"},
+    }
+    for language, entries in formats.items():
+        path = folder / f"{language.lower().replace(' ', '-')}.dict.php"
+        path.write_text(dictionary_text(language, entries), encoding="utf-8")
+    settings = Settings(data_model=str(REFERENCE / "datamodel.xml"), itop_root=tmp_path, default_language="FR FR")
+    model = model_of(settings)
+    assert [model[name].name_format for name in ("Person", "Subnet", "Team", "Organization")] == [
+        "%2$s, %1$s",
+        "%1$s de %2$s",
+        "%1$s",
+        "%1$s",
+    ]
