@@ -216,7 +216,7 @@ def test_headers_and_values_are_in_the_language_of_the_account(people: Database)
     dictionary = bundled_dictionary(people.model).with_texts(texts)
     application = Application(Settings(), ITOPD, NOW, people, dictionary)
 
-    def lines(**parameters: str) -> list[str]:
+    def lines(**parameters: Any) -> list[str]:
         output = io.BytesIO()
         context = application.context(replace(ADMIN, language="FR FR"), output=output, progress=lambda *_: None)
         fields = "name,status,finalclass,org_id->name,org_id_friendlyname,obsolescence_flag,id"
