@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -14,11 +14,12 @@ from itopd.oql.arguments import Arguments, ObjectReference
 from itopd.oql.attributes import AttributeReader
 from itopd.oql.dialect import Dialect
 from itopd.oql.expressions import Expressions
+from itopd.oql.joins import Branch, Joined, cut, determined, merged
 from itopd.oql.names import nearest, usable_names
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import is_outer
 from itopd.oql.sources import Source, Tables
-from itopd.oql.tree import Expression, Field, Join, Number, Query, Union, members
+from itopd.oql.tree import Expression, Field, Join, Logical, Number, Query, Union, members, walk
 from itopd.oql.values import Sql, Statement, Value, all_of, any_of, infix, number, truth
 
 _EQUALS = "="
@@ -32,41 +33,6 @@ _TREE = {
 _OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">="}
 
 
-@dataclass(slots=True)
-class _Joined:
-    """An alias in the tree of joins."""
-
-    source: Source
-    condition: Sql | None = None
-    outer: bool = False
-    anchor: str | None = None
-    """Class in whose table the columns of the condition lie, when it is not the alias's own."""
-    children: list[_Joined] = field(default_factory=list)
-
-    def has_inner(self) -> bool:
-        """Return whether something below is inner joined."""
-        return any(not child.outer or child.has_inner() for child in self.children)
-
-    def attached(self, left: sa.FromClause) -> sa.FromClause:
-        """Return ``left`` with this alias and all below joined to it."""
-        if self.outer and self.has_inner():
-            # Whatever is inner joined stays inside the outer branch: if it fails, the whole branch is null.
-            condition = self.condition if self.condition is not None else sa.true()
-            restriction = self.source.restriction()
-            on = condition if restriction is None else all_of([condition, restriction])
-            return left.outerjoin(self.alone(), on)
-        return self._with_children(self.source.joined(left, self.condition, outer=self.outer, anchor=self.anchor))
-
-    def alone(self) -> sa.FromClause:
-        """Return this alias and all below, joined to nothing else."""
-        return self._with_children(self.source.joined())
-
-    def _with_children(self, result: sa.FromClause) -> sa.FromClause:
-        for child in self.children:
-            result = child.attached(result)
-        return result
-
-
 @dataclass(frozen=True)
 class Member:
     """A compiled ``SELECT``, to which more columns may still be asked for before it is rendered."""
@@ -75,7 +41,7 @@ class Member:
     sources: Mapping[str, Source]
     """Own aliases only."""
     conditions: tuple[Sql, ...]
-    _root: _Joined
+    _root: Joined
     is_distinct: bool
     """Whether its rows are distinct on the selected ids without ``DISTINCT``."""
 
@@ -117,7 +83,7 @@ class MemberCompiler:
         Unless ``filtered``, it sees everything.
         """
         strict = filtered and self._reader.strict
-        root = _Joined(self.source(query.cls.text, optional=False, strict=strict))
+        root = Joined(query.alias.text, self.source(query.cls.text, optional=False, strict=strict))
         joined = {query.alias.text: root}
         for join in query.joins:
             self._join(join, joined, strict=strict)
@@ -131,7 +97,14 @@ class MemberCompiler:
             return self._ids(tree, scope, filtered=filtered)
 
         expressions = Expressions(self.dialect, self._arguments, self._now, lookup, nested_ids)
-        conditions = [] if query.where is None else [expressions.condition(query.where)]
+        kept = determined(query)
+        is_distinct = kept >= set(sources)
+        branches: list[Branch] = []
+        if not is_distinct and not nested and (split := cut(root, kept)):
+            is_distinct, (root, branches) = True, split
+        placed = _Placed([], branches)
+        for node in _conjuncts(query.where):
+            placed.add(expressions.condition(node), _aliases(node) & set(sources) if branches else set())
         selected = {alias.text for alias in query.selected}
         for alias, source in sources.items() if filtered else ():
             filters: Iterator[Expression] = iter(())
@@ -139,8 +112,9 @@ class MemberCompiler:
                 filters = self._reader.filters(source.cls, nested=nested)
             elif strict and not source.optional:
                 filters = self._reader.rights(source.cls)
-            conditions.extend(self.dialect.as_truth(self._rule(source, condition)) for condition in filters)
-        return Member(query, sources, tuple(conditions), root, _is_distinct(query))
+            for condition in filters:
+                placed.add(self.dialect.as_truth(self._rule(source, condition)), {alias})
+        return Member(query, sources, tuple(placed.conditions()), root, is_distinct)
 
     def source(self, cls: str, *, optional: bool, strict: bool | None = None) -> Source:
         """Return a new source of objects of a class; ``strict`` rights hold where its keys lead, or the reader's do."""
@@ -200,19 +174,22 @@ class MemberCompiler:
             selects.append(statement.correlate_except(*member.tables()))
         return selects[0] if len(selects) == 1 else sa.union_all(*selects)
 
-    def _join(self, join: Join, joined: dict[str, _Joined], *, strict: bool) -> None:
+    def _join(self, join: Join, joined: dict[str, Joined], *, strict: bool) -> None:
         """Add a join to the tree of joins."""
         left, right = (side.alias.text if side.alias else "" for side in (join.left, join.right))
         parent = joined[right if left == join.alias.text else left]
         # Whether it is outer depends on the class that holds the key: when the joined class does, it never is.
         outer = left != join.alias.text and is_outer(join, joined[left].source.cls)
         source = self.source(join.cls.text, optional=outer or parent.source.optional, strict=strict)
-        node = _Joined(source, outer=outer)
+        node = Joined(join.alias.text, source, outer=outer)
         joined[join.alias.text] = node
         key = joined[left].source.cls.attributes[join.left.name.text]
         if left == join.alias.text or join.operator != _EQUALS:
             node.anchor = key.origin
         node.condition = self._condition(join, joined[left].source, joined[right].source)
+        if join.operator == _EQUALS and key.type != "AttributeObjectKey":
+            sides = joined[left].source.column(key.origin, key.sql), joined[right].source.id
+            node.equal = sides if parent is joined[left] else (sides[1], sides[0])
         if strict and source.optional:
             # What may be missing is missing when it is not to be seen; else the condition of the whole query hides it.
             seen = self._sight(source.cls, source.id_at(node.anchor) if node.anchor else source.id)
@@ -235,20 +212,37 @@ class MemberCompiler:
         return any_of(tests) if negated else all_of(tests)
 
 
-def _is_distinct(query: Query) -> bool:
-    """Return whether no two rows have the same selected ids: the selected aliases determine all the others.
+@dataclass(slots=True)
+class _Placed:
+    """Conditions, each where its aliases are: at the top, or in the branch that is cut off."""
 
-    An alias determines the one that its key leads to; nothing else is determined.
-    """
-    leads_to: dict[str, list[str]] = {}
-    for join in query.joins:
-        if join.operator == _EQUALS and join.left.alias and join.right.alias:
-            leads_to.setdefault(join.left.alias.text, []).append(join.right.alias.text)
-    determined: set[str] = set()
-    pending = [alias.text for alias in query.selected]
-    while pending:
-        alias = pending.pop()
-        if alias not in determined:
-            determined.add(alias)
-            pending.extend(leads_to.get(alias, ()))
-    return determined >= set(query.classes())
+    top: list[Sql]
+    branches: list[Branch]
+
+    def add(self, condition: Sql, aliases: set[str]) -> None:
+        """Put a condition on these aliases where it belongs; branches that it brings together become one."""
+        touched = [branch for branch in self.branches if not aliases.isdisjoint(branch.aliases())]
+        if not touched:
+            self.top.append(condition)
+            return
+        self.branches = [branch for branch in self.branches if branch not in touched]
+        branch = merged(touched)
+        self.branches.append(branch)
+        branch.conditions.append(condition)
+        branch.independent = branch.independent and aliases <= branch.aliases()
+
+    def conditions(self) -> list[Sql]:
+        """Return what holds for the rows at the top."""
+        return [*self.top, *(branch.exists() for branch in self.branches)]
+
+
+def _conjuncts(where: Expression | None) -> Sequence[Expression]:
+    """Return conditions that must all hold."""
+    if where is None:
+        return ()
+    return where.operands if isinstance(where, Logical) and where.operator == "AND" else (where,)
+
+
+def _aliases(node: Expression) -> set[str]:
+    """Return the aliases that a condition is about, those of nested queries included."""
+    return {n.alias.text for n, _depth in walk(node) if isinstance(n, Field) and n.alias}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from itopd.database import Database
 from itopd.errors import OqlError
 from itopd.oql import ColumnPath, compile_count, compile_query, parse, resolve, to_text
+from itopd.oql import members as oql_members
 from tests.oql.random_queries import CLASSES, NOW, random_condition, random_query
 from tests.support.sample import sample_mariadb, sample_sqlite
 
@@ -63,6 +64,17 @@ def test_every_object_fulfils_a_condition_or_not_or_leaves_it_unknown(engines: E
         parts = [f"({condition})", f"(({condition})) = 0", f"ISNULL(({condition}))"]
         found = [row for part in parts for row in answer(database, connection, f"SELECT {cls} WHERE {part}")[0]]
         assert sorted(found, key=repr) == sorted(everything, key=repr), condition
+
+
+@settings(max_examples=60)
+@given(seeds)
+def test_asking_whether_joined_objects_exist_gives_the_rows_that_distinct_gives(engines: Engines, seed: int) -> None:
+    query = random_query(random.Random(seed), engines[0][0].model)
+    for engine in engines:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(oql_members, "cut", lambda _root, _kept: None)
+            distinct = answer(*engine, query)
+        assert answer(*engine, query) == distinct, query
 
 
 @settings(max_examples=60)
