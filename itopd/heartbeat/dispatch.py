@@ -148,7 +148,7 @@ def synchronise_rows(heartbeat: Heartbeat, jobs: Jobs) -> bool:
     if token is None:
         return False
     try:
-        shipped = [task for task in heartbeat.tasks if not task.own]
+        shipped = [task for task in heartbeat.tasks if not task.own and heartbeat.is_ours(task.name)]
         own = [task for task in heartbeat.tasks if task.own]
         _synchronise_tasks(heartbeat, shipped, heartbeat.task_rows, whole_table=not heartbeat.attached)
         _synchronise_tasks(heartbeat, own, OwnTaskRows(heartbeat.state, SubjectKind.TASK), whole_table=True)
@@ -165,7 +165,14 @@ def look(heartbeat: Heartbeat, entries: Sequence[Entry]) -> Picture:
     heads = ledger.heads(heartbeat.state)
     tables = {id(entry.rows): entry.rows for entry in entries}
     rows = {key: first_by_name(table.read()) for key, table in tables.items()}
-    return picture_of(heartbeat, entries, heads, [rows[id(entry.rows)].get(entry.subject.name) for entry in entries])
+    handed_over = None if heartbeat.handed_over is None else heartbeat.handed_over()
+    own_rows = [
+        None
+        if handed_over is not None and entry.rows is heartbeat.task_rows and entry.subject.name not in handed_over
+        else rows[id(entry.rows)].get(entry.subject.name)
+        for entry in entries
+    ]
+    return picture_of(heartbeat, entries, heads, own_rows)
 
 
 def look_at(heartbeat: Heartbeat, entry: Entry) -> Due | Held | None:
@@ -175,7 +182,7 @@ def look_at(heartbeat: Heartbeat, entry: Entry) -> Due | Held | None:
     if row is None:
         return None
     if head is not None and head.run.state.is_open:
-        if _is_abandoned(head):
+        if is_abandoned(head):
             return Due(entry, row, head.run.due, head, resumes=True)
         return Held(entry.subject, head.owner, head.acquired, head.run.id)
     now = heartbeat.clock.now()
@@ -196,7 +203,7 @@ def picture_of(
         head = heads.get(entry.subject)
         planned = _planned(row, head, heartbeat)
         if head is not None and head.run.state.is_open:
-            if _is_abandoned(head):
+            if is_abandoned(head):
                 due.append(Due(entry, row, head.run.due, head, resumes=True))
             elif planned is not None and planned <= now and head.owner != str(heartbeat.owner):
                 held.append(Held(entry.subject, head.owner, head.acquired, head.run.id))
@@ -209,7 +216,12 @@ def picture_of(
 
 
 def claim(heartbeat: Heartbeat, due: Due) -> Claimed | None:
-    """Claim what is due; ``None`` when another process was faster, or when the run was given up."""
+    """Claim what is due; ``None`` when another process was faster, or when the run was given up.
+
+    A process that was given back to iTop since the look is not claimed either.
+    """
+    if due.entry.rows is heartbeat.task_rows and not heartbeat.is_ours(due.entry.subject.name):
+        return None
     run = _take_over(heartbeat, due) if due.resumes else _claim_new(heartbeat, due)
     if run is None:
         return None
@@ -281,7 +293,7 @@ def _next_date(entry: Entry, planned: datetime, now: datetime, zone: ZoneInfo) -
     return planned if planned > now else entry.schedule.next(planned, now, zone)
 
 
-def _is_abandoned(head: Head) -> bool:
+def is_abandoned(head: Head) -> bool:
     """Return whether nobody works any more on the open run of a head."""
     return not head.owner or head.is_expired or _died(head)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from itopd.heartbeat.dispatch import entries_of
 from itopd.heartbeat.table import by_class_name, status_table
 from itopd.heartbeat.tick import problems_of
 from itopd.heartbeat.world import Heartbeat
-from itopd.state import Owner, Run, Subject, SubjectKind, TaskRow, ledger
+from itopd.state import Owner, Run, Subject, SubjectKind, TaskRow, TaskStatus, ledger
 from itopd.state.tasks import OwnTaskRows
 
 _RECENT = 10
@@ -51,6 +52,8 @@ class Status:
     running: tuple[RunningNow, ...]
     last_runs: tuple[Run, ...]
     """Newest first."""
+    owners: tuple[tuple[str, str], ...]
+    """Attached: each of iTop's processes, and who runs it."""
     problems: tuple[str, ...]
     """What keeps a task or job from running; the command that shows this ends with 1 when there are any."""
     now: datetime
@@ -74,14 +77,42 @@ def status(heartbeat: Heartbeat, *, recent: int = _RECENT) -> Status:
         job_head = heads.get(Subject(SubjectKind.JOB, job.name))
         last_run = job_head.run if job_head is not None else None
         states.append(JobState(job.name, job.service, job.schedule.text, job.enabled, job_rows.get(job.name), last_run))
+    task_rows = heartbeat.task_rows.read()
+    handed_over = None if heartbeat.handed_over is None else heartbeat.handed_over()
+    owners, contested = owners_of(task_rows, handed_over)
     return Status(
-        tasks=tuple(by_class_name([*heartbeat.task_rows.read(), *own_rows])),
+        tasks=tuple(by_class_name([*task_rows, *own_rows])),
         jobs=tuple(states),
         running=tuple(running),
         last_runs=tuple(ledger.recent(heartbeat.state, recent)),
-        problems=problems_of(heartbeat, jobs),
+        owners=tuple(owners.items()),
+        problems=(*problems_of(heartbeat, jobs), *contested),
         now=heartbeat.clock.now(),
     )
+
+
+def owners_of(rows: Sequence[TaskRow], handed_over: Collection[str] | None) -> tuple[dict[str, str], list[str]]:
+    """Return who runs each of iTop's processes, by name, and what is wrong with that; stand-alone all are ours."""
+    if handed_over is None:
+        return {}, []
+    owners = {
+        row.class_name: _owner(row.status, handed_over=row.class_name in handed_over) for row in by_class_name(rows)
+    }
+    contested = [
+        f"{row.class_name} was handed over to itopd, but somebody has set its row in priv_backgroundtask to "
+        f"{row.status.value}, so it does not run here: call 'itopd attach --take_over' again, or 'itopd detach'"
+        for row in by_class_name(rows)
+        if row.class_name in handed_over and row.status is not TaskStatus.PAUSED
+    ]
+    return owners, contested
+
+
+def _owner(status: TaskStatus, *, handed_over: bool) -> str:
+    if status is TaskStatus.ACTIVE:
+        return "iTop's cron.php"
+    if status is TaskStatus.PAUSED and handed_over:
+        return "itopd"
+    return f"nobody: its row is {status.value}"
 
 
 def status_text(seen: Status, heartbeat: Heartbeat) -> str:
@@ -91,6 +122,9 @@ def status_text(seen: Status, heartbeat: Heartbeat) -> str:
     def date(instant: datetime | None) -> str:
         return "never" if instant is None else to_itop(instant, heartbeat.zone)
 
+    if heartbeat.attached:
+        lines.append("Who runs iTop's processes:\n")
+    lines += [f"  {name}: {owner}\n" for name, owner in seen.owners]
     if seen.jobs:
         lines.append("Jobs:\n")
     for job in seen.jobs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,7 @@ class Heartbeat:
     task_rows: TaskRows
     """``priv_backgroundtask``."""
     tasks: tuple[Task, ...]
-    """Stand-alone all tasks that exist here; attached those taken over from iTop, and itopd's own."""
+    """All tasks that exist here."""
     load_jobs: Callable[[], Jobs]
     """Reads the jobs folder; called at the start and on SIGHUP."""
     lanes: Mapping[str, Lane]
@@ -38,8 +38,9 @@ class Heartbeat:
     log: FilteringBoundLogger
     settings: Mapping[str, str] = field(default_factory=dict)
     """Handed to every child in its ``RunSpec``; the heartbeat does not look at it."""
-    attached: bool = False
-    """The rows belong to a running iTop: only ``paused`` rows of ``tasks`` are ours to run (``heartbeat.md`` §7)."""
+    handed_over: Callable[[], Collection[str]] | None = None
+    """Attached, where the rows belong to a running iTop: the processes that were handed over to us. Of those, the
+    ``paused`` rows are ours to run (``heartbeat.md`` §7). ``None``: stand-alone, all rows are ours."""
     closed: Callable[[], str] = lambda: ""
     """Why nothing may begin now (iTop's maintenance, a read-only database); empty: go on."""
     owner: Owner = field(default_factory=this_process)
@@ -53,6 +54,15 @@ class Heartbeat:
     """How often to look for rows that people changed; planned dates are kept to the second."""
     max_attempts: int = 3
     """Owners a run may lose before it is given up as poison."""
+
+    @property
+    def attached(self) -> bool:
+        """Return whether the rows belong to a running iTop."""
+        return self.handed_over is not None
+
+    def is_ours(self, task: str) -> bool:
+        """Return whether one of iTop's processes is ours to run."""
+        return self.handed_over is None or task in self.handed_over()
 
 
 def log_of(heartbeat: Heartbeat, run: Run) -> FilteringBoundLogger:

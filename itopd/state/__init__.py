@@ -5,7 +5,7 @@ its schema up to date. ``ledger`` holds the run ledger, ``leases`` who owns what
 tasks and jobs. All statements are tiny; none keeps a transaction open while something runs.
 """
 
-from itopd.state import leases, ledger, mail_claims, served, tasks
+from itopd.state import leases, ledger, mail_claims, served, taken_over, tasks
 from itopd.state.leases import LeaseLost
 from itopd.state.ledger import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
 from itopd.state.opening import open_state
@@ -32,6 +32,7 @@ __all__ = [
     "mail_claims",
     "open_state",
     "served",
+    "taken_over",
     "tasks",
     "this_process",
 ]

@@ -13,7 +13,7 @@ from itopd.state import served
 from itopd.state.store import StateStore
 from itopd.state.tables import VERSION_TABLE
 
-SCHEMA = "0003"
+SCHEMA = "0005"
 """The newest migration; a test compares it with the migrations themselves."""
 
 _DRIVERS = {

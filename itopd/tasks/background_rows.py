@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -21,6 +21,15 @@ _CODES: Final = tuple(field.name for field in fields(TaskRow) if field.name != "
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """Which row stands for a process, and whether iTop runs it."""
+
+    row_id: int
+    class_name: str
+    status: TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
 class BackgroundTaskRows:
     """The rows of iTop's processes; instants are converted between UTC and iTop's local time at this border."""
 
@@ -32,6 +41,25 @@ class BackgroundTaskRows:
         query = sa.select(*[table.c[code] for code in _CODES]).order_by(table.c.id)
         with self.database.read() as connection:
             return [self._row(dict(zip(_CODES, row, strict=True))) for row in connection.execute(query)]
+
+    def processes(self) -> list[Process]:
+        """Return the status of all rows in the order they were inserted; iTop can have several of one process."""
+        table = self.database.table(CLASS)
+        query = sa.select(table.c.id, table.c.class_name, table.c.status).order_by(table.c.id)
+        with self.database.read() as connection:
+            return [
+                Process(row_id, name or "", _STATUSES.get(status, TaskStatus.REMOVED))
+                for row_id, name, status in connection.execute(query)
+            ]
+
+    def change_status(self, row_ids: Collection[int], *, old: TaskStatus, new: TaskStatus) -> None:
+        """Give these rows a new status, all at once; those that no longer have the ``old`` one stay as they are."""
+        if not row_ids:
+            return
+        table = self.database.table(CLASS)
+        these = table.c.id.in_(sorted(row_ids)) & (table.c.status == old.value)
+        with self.database.write() as connection:
+            connection.execute(sa.update(table).where(these).values(status=new.value))
 
     def insert(self, rows: Sequence[TaskRow]) -> None:
         """Add rows in one statement."""

@@ -34,7 +34,7 @@ from itopd.heartbeat import (
 )
 from itopd.service import Service
 from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
-from itopd.state import StateStore, SubjectKind, open_state
+from itopd.state import StateStore, SubjectKind, open_state, taken_over
 from itopd.tabular import published
 from itopd.tasks import exec_async_task
 from itopd.tasks.background_rows import BackgroundTaskRows
@@ -122,7 +122,7 @@ def _heartbeat(settings: Settings, child: Mapping[str, str], state: StateStore, 
         zone=settings.zone,
         log=structlog.get_logger(),
         settings=child,
-        attached=is_attached(settings),
+        handed_over=partial(taken_over.names, state) if is_attached(settings) else None,
         closed=partial(reason_closed, settings, writes=True),
         system_user=getpass.getuser(),
         stop_timeout=settings.stop_timeout,

@@ -92,12 +92,20 @@ class TestRuns:
         assert tick(heartbeat_of(state, task("Succeed"), rows=rows)).runs == ()
         assert rows.changes == []
 
-    def test_attached_only_paused_rows_are_ours_and_stay_paused(self, state: StateStore) -> None:
-        rows = MemoryRows([row("Succeed", 5, status=TaskStatus.PAUSED), row("Succeed-active", 5), row("Vendor", 5)])
-        heartbeat = heartbeat_of(state, task("Succeed"), task("Succeed-active"), rows=rows, attached=True)
+    def test_attached_only_paused_rows_that_were_handed_over_are_ours_and_stay_paused(self, state: StateStore) -> None:
+        paused = [row(name, 5, status=TaskStatus.PAUSED) for name in ("Succeed", "Succeed-by-hand")]
+        rows = MemoryRows([*paused, row("Succeed-active", 5), row("Vendor", 5)])
+        tasks = [task("Succeed"), task("Succeed-by-hand"), task("Succeed-active")]
+        heartbeat = heartbeat_of(state, *tasks, rows=rows, handed_over=lambda: {"Succeed", "Succeed-active"})
         assert [run.subject.name for run in tick(heartbeat).runs] == ["Succeed"]
         assert rows.one("Succeed").status is TaskStatus.PAUSED
         assert rows.one("Vendor") == row("Vendor", 5)
+
+    def test_a_process_that_is_given_back_between_look_and_claim_is_not_run(self, state: StateStore) -> None:
+        rows = MemoryRows([row("Succeed", 5, status=TaskStatus.PAUSED)])
+        answers = iter([{"Succeed"}, {"Succeed"}])  # when rows are synchronised, and at the look
+        heartbeat = heartbeat_of(state, task("Succeed"), rows=rows, handed_over=lambda: next(answers, set()))
+        assert tick(heartbeat).runs == ()
 
     def test_the_oldest_is_claimed_first_and_ties_keep_their_order(self, state: StateStore) -> None:
         rows = MemoryRows([row("Succeed-a", 5), row("Succeed-b", 60), row("Succeed-c", 5)])
