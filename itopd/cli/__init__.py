@@ -18,12 +18,14 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 COMMANDS = {
+    "attach": ("itopd.cli.attach", "settle beside a running iTop, take over its background processes"),
     "check": (
         "itopd.cli.setup",
         "look at settings, databases, model and jobs; say what to do where something is wrong",
     ),
     "config": ("itopd.cli.config", "the settings in force, and where each comes from"),
     "demo": ("itopd.cli.demo", "show the main job on a database of its own"),
+    "detach": ("itopd.cli.attach", "give background processes back to iTop's cron.php"),
     "export": ("itopd.cli.services", "write what an OQL query selects as a file"),
     "import": ("itopd.cli.services", "create and update objects from a CSV file"),
     "init": ("itopd.cli.setup", "create the tables and an administrator in an empty database"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -12,10 +13,11 @@ import click
 from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, SettingsError
+from itopd.heartbeat.status import owners_of
 from itopd.installation import Administrator, install, new_password
 from itopd.mail import names_of, redirection_of
 from itopd.settings import Settings
-from itopd.state import TaskStatus, open_state
+from itopd.state import TaskStatus, open_state, taken_over
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.wiring import (
     is_attached,
@@ -23,6 +25,7 @@ from itopd.wiring import (
     model_of,
     open_application,
     open_configured_database,
+    open_own_state,
     tasks_of,
     writer_of,
 )
@@ -128,7 +131,7 @@ def _check_database(settings: Settings) -> str:
 
 def _check_mode(settings: Settings) -> str:
     if is_attached(settings):
-        return "attached to an iTop: of its processes those run here whose row in priv_backgroundtask is paused"
+        return "attached to a running iTop"
     with open_application(settings) as application:
         rows = BackgroundTaskRows(application.database).read()
     ours = {task.name for task in tasks_of(settings)}
@@ -136,9 +139,26 @@ def _check_mode(settings: Settings) -> str:
     if foreign:
         raise SettingsError(
             f"priv_backgroundtask holds active processes that are none of itopd's ({', '.join(foreign[:3])}): if this "
-            "is the database of a running iTop, name its config-itop.php in itop_config, or ticks run beside its cron"
+            "is the database of a running iTop, let 'itopd attach' write the settings, or ticks run beside its cron"
         )
     return "stand-alone: every process of this database runs here"
+
+
+def _check_processes(settings: Settings) -> str:
+    if not is_attached(settings):
+        return "all of them run here"
+    try:
+        with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
+            rows = BackgroundTaskRows(application.database).read()
+            owners, contested = owners_of(rows, taken_over.names(state))
+    except ItopdError as error:
+        raise SettingsError("they can be looked at once the database and the state store are right") from error
+    if contested:
+        raise SettingsError("; ".join(contested))
+    ours = [name for name, owner in owners.items() if owner == "itopd"]
+    if not ours:
+        return "iTop's cron.php runs all of them: 'itopd attach --take_over' changes that"
+    return f"itopd runs {', '.join(ours)}; iTop's cron.php runs the others"
 
 
 def _check_account(settings: Settings) -> str:
@@ -193,6 +213,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("mode", _check_mode),
     ("account", _check_account),
     ("state store", _check_state),
+    ("processes", _check_processes),
     ("jobs", _check_jobs),
     ("mail", _check_mail),
 )

@@ -10,7 +10,7 @@ from itopd.wiring.catalogue import (
     load,
     service_names,
 )
-from itopd.wiring.heartbeat import job_services, jobs_of, open_heartbeat, perform_job, tasks_of
+from itopd.wiring.heartbeat import job_services, jobs_of, open_heartbeat, open_own_state, perform_job, tasks_of
 from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, require_open
 
@@ -29,6 +29,7 @@ __all__ = [
     "open_application",
     "open_configured_database",
     "open_heartbeat",
+    "open_own_state",
     "perform_job",
     "require_open",
     "service_names",

@@ -57,7 +57,7 @@ def tasks_of(settings: Settings) -> tuple[Task, ...]:
 
 
 def _exec_async_task(settings: Settings, context: TaskContext) -> str:
-    with open_application(settings) as application, closing(_open_state(settings, application)) as state:
+    with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
         return exec_async_task(
             application.database,
             state,
@@ -69,7 +69,8 @@ def _exec_async_task(settings: Settings, context: TaskContext) -> str:
         )
 
 
-def _open_state(settings: Settings, application: Application) -> StateStore:
+def open_own_state(settings: Settings, application: Application) -> StateStore:
+    """Open the state store of the application's database, and of no other; the caller closes it."""
     return open_state(settings.effective_state_url, serves=application.database.identity)
 
 
@@ -106,7 +107,7 @@ def open_heartbeat(settings: Settings, config: Sequence[str], log_level: int = l
         _CONFIG: ",".join(str(Path(path).absolute()) for path in config),
         _LOG_LEVEL: str(log_level),
     }
-    with open_application(settings) as application, closing(_open_state(settings, application)) as state:
+    with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
         yield _heartbeat(settings, child, state, application.database)
 
 

@@ -13,7 +13,7 @@ from tests.cli.calls import Answer, Place, place
 from tests.support.servers import admin_connection, empty_mariadb, mariadb_url
 from tests.support.smtp import smtp_server
 
-NAMES = ["data folder", "data model", "database", "mode", "account", "state store", "jobs", "mail"]
+NAMES = ["data folder", "data model", "database", "mode", "account", "state store", "processes", "jobs", "mail"]
 
 
 def _lines(answer: Answer) -> dict[str, tuple[str, str]]:

@@ -50,7 +50,7 @@ $MyModules = array('addons' => array('user rights' => 'addons/userrights/userrig
 ROWS = [
     # (class name, status): all were due long ago
     ("CheckStopWatchThresholds", "active"),
-    ("ExecAsyncTask", "paused"),  # handed over to itopd
+    ("ExecAsyncTask", "active"),  # handed over to itopd below
     ("itop\\extension\\OfSomebody", "active"),
     ("EmailBackgroundProcess", "paused"),
     ("OldTask", "removed"),
@@ -95,6 +95,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             f"data_folder = {folder}\n"
             f"jobs_folder = {made.jobs}\n"
         )
+        taken = made.call("attach", "--take_over")
+        assert (taken.code, taken.out) == (0, "ok     ExecAsyncTask: runs here now (its row was active)\n"), taken
         yield Site(made, database, mails, state)
 
 
@@ -258,6 +260,35 @@ def test_a_mail_is_queued_and_a_tick_delivers_it_and_touches_no_process_but_its_
 
 
 def test_a_process_that_was_not_handed_over_is_left_to_itop(site: Site) -> None:
+    def make_due() -> None:
+        with admin_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {site.database.name}.priv_backgroundtask SET next_run_date = '2024-01-02 00:01:00' "
+                "WHERE class_name = 'ExecAsyncTask'"
+            )
+
+    make_due()
+    with _changes(site) as changes:
+        given_back = site.place.call("detach")
+    assert (given_back.code, given_back.out) == (
+        0,
+        "ok     ExecAsyncTask: is back with iTop: its row is active again\n",
+    )
+    assert [list(change.updated.values()) for change in changes.values()] == [[{"status": ("paused", "active")}]]
+    with _changes(site) as changes:
+        answer = site.place.call("tick")
+        status = site.place.call("status")
+        check = site.place.call("check")
+    assert (answer.code, answer.out) == (0, "nothing is due\n")
+    assert "  ExecAsyncTask: iTop's cron.php\n" in status.out
+    assert "  EmailBackgroundProcess: nobody: its row is paused\n" in status.out
+    assert "ok     processes: iTop's cron.php runs all of them: 'itopd attach --take_over' changes that" in check.out
+    assert changes == {}
+    assert site.place.call("attach", "--take_over", "--processes=ExecAsyncTask").code == 0
+    assert "  ExecAsyncTask: itopd\n" in site.place.call("status").out
+
+
+def test_a_process_that_somebody_activates_is_told_and_does_not_run_here(site: Site) -> None:
     def give(status: str) -> None:
         with admin_connection() as connection, connection.cursor() as cursor:
             cursor.execute(
@@ -268,11 +299,12 @@ def test_a_process_that_was_not_handed_over_is_left_to_itop(site: Site) -> None:
 
     give("active")
     with _changes(site) as changes:
-        answer = site.place.call("tick")
-        status = site.place.call("status")
+        answers = [site.place.call(command) for command in ("status", "check", "tick")]
     give("paused")
-    assert (answer.code, answer.out) == (0, "nothing is due\n")
-    assert "itop\\extension\\OfSomebody" in status.out
+    assert [answer.code for answer in answers] == [1, 1, 0], answers
+    for answer in answers[:2]:
+        assert "ExecAsyncTask was handed over to itopd, but somebody has set its row" in answer.out
+    assert answers[2].out == "nothing is due\n"
     assert changes == {}
 
 
