@@ -7,7 +7,8 @@ and the frozen dataclasses below for what has several columns. Layouts are those
 
 from itopd.attributes.base import AttributeType, HistoryKind, TypeOf
 from itopd.attributes.binding import bind
-from itopd.attributes.case_log import LogEntry, append_entry, read_entries
+from itopd.attributes.case_log import LogEntry, append_entries, append_entry, read_entries
+from itopd.attributes.choices import codes_of_class
 from itopd.attributes.columns import BINARY_KINDS, TEXT_KINDS, Column, ColumnKind, Stored
 from itopd.attributes.documents import Document, StopWatchState, StoredCaseLog, ThresholdState
 from itopd.attributes.html import sanitise_html
@@ -33,8 +34,10 @@ __all__ = [
     "StoredCaseLog",
     "ThresholdState",
     "TypeOf",
+    "append_entries",
     "append_entry",
     "bind",
+    "codes_of_class",
     "html_to_text",
     "read_entries",
     "sanitise_html",

@@ -8,8 +8,8 @@ from typing import Final
 from itopd.attributes.base import AttributeType
 from itopd.attributes.choices import Enum, EnumSet, ListedString, MetaEnum, TagSet
 from itopd.attributes.computed import Computed, FriendlyName, ObsolescenceFlag
-from itopd.attributes.dates import Date, DateTime
-from itopd.attributes.documents import Blob, CaseLog, StopWatch
+from itopd.attributes.dates import Date, DateTime, ObsolescenceDate
+from itopd.attributes.documents import Blob, CaseLog, Image, StopWatch
 from itopd.attributes.keys import ExternalKey, HierarchicalKey
 from itopd.attributes.numbers import Boolean, DecimalNumber, Duration, Integer
 from itopd.attributes.secrets import EncryptedString, OneWayPassword
@@ -49,15 +49,15 @@ _TYPES: Final[Mapping[str, Callable[[Attribute], AttributeType]]] = {
     "AttributeBoolean": Boolean,
     "AttributeArchiveFlag": Boolean,
     "AttributeDate": Date,
-    "AttributeObsolescenceDate": Date,
-    "AttributeArchiveDate": Date,
+    "AttributeObsolescenceDate": ObsolescenceDate,
+    "AttributeArchiveDate": ObsolescenceDate,
     "AttributeDateTime": DateTime,
     "AttributeDeadline": DateTime,
     "AttributeExternalKey": ExternalKey,
     "AttributeHierarchicalKey": HierarchicalKey,
     "AttributeObjectKey": ExternalKey,
     "AttributeBlob": Blob,
-    "AttributeImage": Blob,
+    "AttributeImage": Image,
     "AttributeCaseLog": CaseLog,
     "AttributeStopWatch": StopWatch,
     "AttributeOneWayPassword": OneWayPassword,
@@ -73,6 +73,9 @@ _TYPES: Final[Mapping[str, Callable[[Attribute], AttributeType]]] = {
     "AttributeLinkedSet": Computed,
     "AttributeLinkedSetIndirect": Computed,
 }
+
+TYPE_NAMES: Final = tuple(_TYPES)
+"""The types that :func:`bind` knows."""
 
 _bound: dict[int, tuple[Attribute, AttributeType]] = {}
 

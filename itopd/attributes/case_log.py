@@ -6,8 +6,8 @@ believed: the text then counts as what it would be without one, a single old ent
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,27 @@ class _Indexed:
     raw: Mapping[str | int, object]
     text_length: int
     separator_length: int
+
+
+def append_entries(log: StoredCaseLog, entries: Iterable[LogEntry], zone: ZoneInfo) -> StoredCaseLog:
+    """Return the log with the entries that one write adds, in their order.
+
+    What one author says twice in a row is one entry, dated by its end: its bodies are joined by a line feed.
+    """
+    merged: list[LogEntry] = []
+    for entry in entries:
+        last = merged[-1] if merged else None
+        if last is not None and _voice(last) == _voice(entry):
+            merged[-1] = replace(entry, body=f"{last.body}\n{entry.body}")
+        else:
+            merged.append(entry)
+    for entry in merged:
+        log = append_entry(log, entry, zone)
+    return log
+
+
+def _voice(entry: LogEntry) -> tuple[str, str, str]:
+    return entry.author, entry.user_id, entry.format
 
 
 def append_entry(log: StoredCaseLog, entry: LogEntry, zone: ZoneInfo) -> StoredCaseLog:

@@ -11,6 +11,7 @@ from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
 from itopd.attributes.refusals import Refused, RefusedKind, not_allowed
 from itopd.attributes.texts import String
+from itopd.datamodel import Attribute, Model
 from itopd.rules import Rules
 
 
@@ -54,13 +55,28 @@ class MetaEnum(Enum):
 
 
 class ListedString(String):
-    """A string out of a list: a class, a state of a class, a language. Without a list everything is allowed."""
+    """A string out of a list: a class, a state of a class, a language. Without a list everything is allowed.
+
+    The states of a class and the codes of its attributes depend on the object: see :func:`codes_of_class`.
+    """
 
     def check(self, value: str) -> Refused | None:
         """Refuse a value that is not in the list."""
         if value and self.attribute.values and value not in self.attribute.values:
             return not_allowed(value, self.attribute.values)
         return super().check(value)
+
+
+def codes_of_class(attribute: Attribute, name: str, model: Model) -> tuple[str, ...]:
+    """Return what an attribute about class ``name`` may hold: states of it and its subclasses, or attribute codes."""
+    if attribute.type == "AttributeClassState":
+        return tuple(dict.fromkeys(state for cls in model[name].subclasses for state in model[cls].states))
+    only, excluded = attribute.types_only, attribute.types_excluded
+    return tuple(
+        code
+        for code, other in model[name].attributes.items()
+        if (not only or other.type in only) and other.type not in excluded
+    )
 
 
 class EnumSet(TypeOf[tuple[str, ...]]):
@@ -103,6 +119,10 @@ class EnumSet(TypeOf[tuple[str, ...]]):
         if a.max_items and len(value) > a.max_items:
             return Refused(RefusedKind.TOO_MANY, f"too many values (found {len(value)}, limited to {a.max_items})")
         return None
+
+    def equal(self, left: tuple[str, ...], right: tuple[str, ...]) -> bool:
+        """Return whether they hold the same codes, in any order."""
+        return left == right or set(left) == set(right)
 
     def to_text(self, value: tuple[str, ...]) -> str:
         """Return the codes separated by ``|``."""

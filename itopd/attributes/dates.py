@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, ClassVar
 
-from itopd.attributes.base import TypeOf
+from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind
 from itopd.attributes.refusals import Refused, RefusedKind
 from itopd.clock import ITOP_DATE, ITOP_DATETIME
@@ -78,6 +78,12 @@ class Date(TypeOf[str | None]):
             return date(*parts).isoformat()
         except ValueError:
             return None
+
+
+class ObsolescenceDate(Date):
+    """The day since which an object is obsolete or archived; a background task sets it, without history."""
+
+    history = HistoryKind.NONE
 
 
 class DateTime(Date):

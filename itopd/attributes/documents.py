@@ -9,7 +9,7 @@ from typing import Any
 
 from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
-from itopd.attributes.refusals import Refused, RefusedKind
+from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
 from itopd.rules import Rules
 
 
@@ -24,7 +24,7 @@ class Document:
 
 
 class Blob(TypeOf[Document]):
-    """A file; images are stored alike."""
+    """A file, with what a browser needs to know of it."""
 
     null = Document()
     history = HistoryKind.BLOB
@@ -62,6 +62,16 @@ class Blob(TypeOf[Document]):
     def to_text(self, value: Document) -> str:
         """Return the name: the content has no text form."""
         return value.filename
+
+
+class Image(Blob):
+    """A picture; stored like any file."""
+
+    def check(self, value: Document) -> Refused | None:
+        """Refuse a content whose type is not an image's."""
+        if not value.data or value.mimetype.startswith("image/"):
+            return None
+        return wrong_format(value.mimetype, "the type of an image")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ class CaseLog(TypeOf[StoredCaseLog]):
         )
 
     def equal(self, left: StoredCaseLog, right: StoredCaseLog) -> bool:
-        """Compare the texts."""
+        """Return whether the texts are the same; the indexes follow from them."""
         return left.text == right.text
 
     def to_text(self, value: StoredCaseLog) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from itopd.attributes.base import TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
+from itopd.attributes.refusals import Refused
 from itopd.attributes.texts import String
 from itopd.datamodel import Attribute
 from itopd.rules import Rules
@@ -24,8 +25,9 @@ class RedundancySettings(String):
         super().__init__(attribute)
         self._pattern = None  # the model has one, and iTop never asks it (observed)
 
-    def _columns(self) -> tuple[Column, ...]:
-        return (Column(self.attribute.sql, ColumnKind.VARCHAR, self.size, default=self.default("")),)
+    def check(self, value: str) -> Refused | None:
+        """Refuse a text of more than 20 characters."""
+        return super().check(value)
 
 
 class Serialized(TypeOf[str]):

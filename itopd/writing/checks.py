@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from itopd.attributes import Refused
+from itopd.attributes import Refused, RefusedKind, codes_of_class
+from itopd.datamodel import Model
 from itopd.errors import ModelError
 from itopd.writing.draft import Draft
 from itopd.writing.intents import Issue, Pending
@@ -44,6 +45,8 @@ def value_issues(draft: Draft, working: Working) -> Iterator[Issue]:
             yield problem
     if draft.hooked:
         yield from _hooked_issues(draft)
+    if layout.about_classes:
+        yield from _class_issues(draft, working.model)
     for code, root in layout.keys.items():
         if code in changes and changes[code] and code not in problems:
             target = changes[code]
@@ -58,6 +61,21 @@ def value_issues(draft: Draft, working: Working) -> Iterator[Issue]:
                         "value_not_allowed",
                         f"{code}: value not allowed [{target}], the object cannot lie below itself",
                     )
+
+
+def _class_issues(draft: Draft, model: Model) -> Iterator[Issue]:
+    """Yield what names no state or no attribute of the class that the object is about."""
+    for code, holder in draft.layout.about_classes.items():
+        value, named = draft.value(code), draft.value(holder)
+        if not value or named not in model or not (code in draft.changes or holder in draft.changes):
+            continue
+        attribute = draft.cls.attributes[code]
+        allowed = codes_of_class(attribute, named, model)
+        unknown = [one for one in ((value,) if isinstance(value, str) else value) if one not in allowed]
+        if unknown:
+            kind = RefusedKind.VALUE_NOT_ALLOWED if isinstance(value, str) else RefusedKind.UNKNOWN_SET_VALUE
+            what = "state" if attribute.type == "AttributeClassState" else "attribute allowed here"
+            yield Issue(code, kind.value, f"{code}: {', '.join(unknown)}: no {what} of class {named}")
 
 
 def _hooked_issues(draft: Draft) -> Iterator[Issue]:

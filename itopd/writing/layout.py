@@ -27,6 +27,8 @@ _HEAVY = frozenset(
 )
 """Types whose values are loaded only when somebody names them."""
 
+_ABOUT_CLASSES = frozenset({"AttributeClassState", "AttributeClassAttCodeSet"})
+
 _ANY = "2000-01-01 00:00:00"
 _OTHER = "2000-01-02 00:00:00"
 
@@ -108,6 +110,8 @@ class Layout:
     trees: tuple[str, ...]
     """Hierarchical keys."""
     metas: tuple[MetaEnum, ...]
+    about_classes: Mapping[str, str]
+    """Attributes that name states or attributes of a class -> the attribute that holds the class."""
     rules: tuple[RuleLayout, ...]
     hosts: tuple[Host, ...]
     _blank: tuple[tuple[Stored, ...], ...] = field(repr=False)
@@ -164,10 +168,16 @@ def layout_of(database: Database, name: str) -> Layout:
         for code, a in attributes.items()
         if a.mapped_attribute in types
     )
+    about_classes = {
+        code: a.class_attribute
+        for code, a in attributes.items()
+        if a.type in _ABOUT_CLASSES and a.class_attribute in attributes
+    }
     hosts = hosts_of(model, cls)
     needed = {code for rule in rules for code in rule.codes}
     needed |= {code for meta in metas for code in (meta.code, meta.mapped)}
     needed |= {code for host in hosts for code in (host.key, host.remote_key) if code}
+    needed |= {code for pair in about_classes.items() for code in pair}
     return Layout(
         cls=cls,
         tables=tuple(tables),
@@ -181,6 +191,7 @@ def layout_of(database: Database, name: str) -> Layout:
         keys=keys,
         trees=tuple(code for code, a in attributes.items() if a.type == "AttributeHierarchicalKey"),
         metas=metas,
+        about_classes=about_classes,
         rules=rules,
         hosts=hosts,
         _blank=tuple(blank),

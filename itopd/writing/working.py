@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.datamodel import Class
+from itopd.datamodel import Class, Model
 from itopd.objects import equality, fetch, final_classes, find
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node, Tree
@@ -78,6 +78,11 @@ class Working:
         self._finals: dict[str, dict[int, str | None]] = defaultdict(dict)
         self._indexes: dict[tuple[str, tuple[str, ...]], _Index] = {}
         self.trees: dict[TreeName, Tree] = {}
+
+    @property
+    def model(self) -> Model:
+        """The data model."""
+        return self._database.model
 
     @property
     def items(self) -> Iterable[Item]:

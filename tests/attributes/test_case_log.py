@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itopd.attributes import LogEntry, StoredCaseLog, append_entry, read_entries
+from itopd.attributes import LogEntry, StoredCaseLog, append_entries, append_entry, read_entries
 
 PARIS = ZoneInfo("Europe/Paris")
 INSTANT = datetime(2026, 11, 23, 12, 19, 58, tzinfo=UTC)
@@ -38,6 +38,14 @@ def test_an_unknown_author_has_no_id() -> None:
 def test_an_entry_needs_its_instant() -> None:
     with pytest.raises(ValueError, match="instant"):
         append_entry(StoredCaseLog(), LogEntry("x"), PARIS)
+
+
+def test_what_one_author_says_in_one_write_is_one_entry() -> None:
+    said = [("one", "Ann", "1"), ("two", "Ann", "1"), ("three", "Bob", "2"), ("four", "Ann", "1")]
+    entries = [LogEntry(body, author, id_, INSTANT, "html") for body, author, id_ in said]
+    log = append_entries(append_entry(StoredCaseLog(), entries[0], PARIS), entries, PARIS)
+    read = [(entry.author, entry.body) for entry in read_entries(log)]
+    assert read == [("Ann", "four"), ("Bob", "three"), ("Ann", "one\ntwo"), ("Ann", "one")]
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -321,3 +321,37 @@ def test_the_condition_of_a_rule_decides_whom_it_is_about(
     finally:
         database.close()
     assert [outcome.status for outcome in outcomes] == statuses
+
+
+def test_states_and_attribute_codes_are_those_of_the_class_that_is_named(sample: Database) -> None:
+    def written(cls: str, **values: Any) -> list[tuple[str | None, str]]:
+        with sample.write() as connection:
+            given = {"description": "d", "complement": "", **values}
+            (outcome,) = writer(sample).write(connection, [Create(cls, given)], Change("t"))
+            return [(issue.code, issue.kind) for issue in outcome.issues]
+
+    assert written("TriggerOnStateEnter", target_class="UserRequest", state="resolved") == []
+    assert written("TriggerOnStateEnter", target_class="Ticket", state="resolved") == []
+    assert written("TriggerOnStateEnter", target_class="UserRequest", state="solved") == [
+        ("state", "value_not_allowed"),
+    ]
+    assert written("TriggerOnObjectUpdate", target_class="Person", target_attcodes=("email", "name")) == []
+    assert written("TriggerOnObjectUpdate", target_class="Person", target_attcodes=("friendlyname", "name")) == [
+        ("target_attcodes", "unknown_set_value"),
+    ]
+    watch: dict[str, Any] = {"target_class": "UserRequest", "threshold_index": "100"}
+    assert written("TriggerOnThresholdReached", **watch, stop_watch_code=("ttr",)) == []
+    assert written("TriggerOnThresholdReached", **watch, stop_watch_code=("title",)) == [
+        ("stop_watch_code", "unknown_set_value"),
+    ]
+
+
+def test_the_class_alone_may_make_a_state_wrong(sample: Database) -> None:
+    with sample.write() as connection:
+        values = {"description": "d", "target_class": "UserRequest", "state": "approved"}
+        (made,) = writer(sample).write(connection, [Create("TriggerOnStateEnter", values)], Change("t"))
+        assert made.issues == ()
+        change = Update("Trigger", made.id, {"target_class": "Incident"})
+        (outcome,) = writer(sample).write(connection, [change], Change("t"))
+    assert [(issue.code, issue.kind) for issue in outcome.issues] == [("state", "value_not_allowed")]
+    assert "approved: no state of class Incident" in outcome.issues[0].text
