@@ -19,13 +19,28 @@ _SESSION: Final = "SET datestyle = 'ISO, YMD'; SET lock_timeout = '50s'; SET jit
 """Locks are waited for as long as MariaDB waits for them. Compiling a query costs more than the queries of iTop do."""
 
 
-def open_postgresql(url: URL, purpose_option: str, *, application: str = "itopd") -> Engine:
+def open_postgresql(url: URL, purpose_option: str) -> Engine:
     """Return an engine for a ``postgresql+psycopg`` URL; nothing is connected yet.
 
     A transaction for reading sees one snapshot and may not write. One for writing reads what is committed, statement
     by statement, as what MariaDB locks is read; what must not change meanwhile is locked (``FOR UPDATE``).
     """
-    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": application}
+    engine = postgresql_engine(url, _SESSION)
+    sa.event.listen(engine, "connect", _read_as_elsewhere)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        _set_characteristics(
+            connection.connection.dbapi_connection,
+            reading=connection.get_execution_options().get(purpose_option) == "read",
+        )
+
+    return engine
+
+
+def postgresql_engine(url: URL, session: str) -> Engine:
+    """Return an engine whose connections have run the statements of ``session``, which set them up."""
+    arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "itopd"}
     try:
         engine = sa.create_engine(
             url,
@@ -38,24 +53,15 @@ def open_postgresql(url: URL, purpose_option: str, *, application: str = "itopd"
         )
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise DatabaseError(
-            f"the driver of the database URL is missing ({error}); install it (pip install 'itopd[postgresql]') "
-            "and write postgresql://"
+            f"the driver of PostgreSQL is missing ({error}); install it: pip install 'itopd[postgresql]'"
         ) from None
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg is no requirement
         _require_server(connection)
-        _read_as_elsewhere(connection)
         connection.autocommit = True
-        connection.execute(_SESSION)
+        connection.execute(session)
         connection.autocommit = False
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        _set_characteristics(
-            connection.connection.dbapi_connection,
-            reading=connection.get_execution_options().get(purpose_option) == "read",
-        )
 
     return engine
 
@@ -76,7 +82,7 @@ def _require_server(connection: Any) -> None:  # noqa: ANN401
         )
 
 
-def _read_as_elsewhere(connection: Any) -> None:  # noqa: ANN401
+def _read_as_elsewhere(connection: Any, _record: object) -> None:  # noqa: ANN401
     """Have dates read as the text that they are in iTop, and truth as 0 and 1."""
     from psycopg.adapt import Loader  # noqa: PLC0415 - psycopg is only there when it is used
     from psycopg.types.string import TextLoader  # noqa: PLC0415

@@ -117,7 +117,7 @@ class _Search:
         position = next(part.start for part in self._reading.slices if part.code == code)
         column = self._reading.select.selected_columns.values()[position]
         indexes = self._database.definition(kind.attribute.origin).indexes
-        real = {IndexKind.PLAIN, IndexKind.LOOK_UP} if self._database.dialect == "sqlite" else {IndexKind.PLAIN}
+        real = {IndexKind.PLAIN, IndexKind.LOOK_UP} if self._database.dialect != "mysql" else {IndexKind.PLAIN}
         return _Part(
             code,
             key,
@@ -164,13 +164,14 @@ class _Search:
         best = max(usable, key=lambda at: len(distinct[at]), default=None)
         longest = max(compared, key=lambda at: len(distinct[at]), default=None)
         selective = best is not None and 2 * len(distinct[best]) > len(asked)
-        own_keys = self._database.dialect == "sqlite"
+        own_keys = self._database.dialect != "mysql"
+        no_statistics = self._database.dialect == "sqlite"
         for at, (part, values) in enumerate(zip(self._parts, distinct, strict=True)):
             if part.column is None or (selective and at not in {best, longest} and len(values) > _SHORT):
                 continue
             column = self._database.key(part.column) if part.text else part.column
             among: list[Any] = list(values) if own_keys or not part.text else list(map(part.stored, values.values()))
-            if own_keys and best is not None and at != best:
+            if no_statistics and best is not None and at != best:
                 column = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
             yield column.in_(sa.bindparam(part.code, among, expanding=True, unique=True, type_=_AS_IT_IS))
 

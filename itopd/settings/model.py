@@ -65,14 +65,15 @@ class Settings(BaseModel):
     db_tls_ca: str = itop("", "certificate authority file of that connection", name="db_tls.ca")
     database_url: str = own(
         "",
-        "database as SQLAlchemy spells it; empty = made from db_* when db_name is set, else "
-        "sqlite:///itopd.db; a relative SQLite path starts at data_folder",
+        "sqlite:///path, postgresql://user:password@host/name or mysql://user:password@host/name; empty = made from "
+        "db_* when db_name is set, else sqlite:///itopd.db; a relative SQLite path starts at data_folder",
         repr=False,
     )
     state_url: str = own(
         "",
-        "where itopd keeps its ledger and leases; empty = itopd-state.db in data_folder beside SQLite, "
-        "database itopd on a server; a relative SQLite path starts at data_folder",
+        "where itopd keeps its ledger and leases; empty = itopd-state.db in data_folder beside SQLite, schema "
+        "itopd_state in a PostgreSQL database, database itopd on a MariaDB server; a relative SQLite path starts at "
+        "data_folder",
         repr=False,
     )
     db_core_transactions_enabled: Switch = itop(True, "one transaction per object write; itopd always has them")
@@ -301,7 +302,8 @@ class Settings(BaseModel):
     @classmethod
     def _complete_state_url(cls, url: str, info: ValidationInfo) -> str:
         placed = place_sqlite(url, info.data.get("data_folder", Path()))
-        if placed and same_database(placed, info.data.get("database_url", "")):
+        apart = placed.startswith("postgres")  # there the store lies in a schema of its own
+        if placed and not apart and same_database(placed, info.data.get("database_url", "")):
             raise ValueError(
                 "the state store needs a file or database of its own, apart from database_url; leave it out to get one"
             )

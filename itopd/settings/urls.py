@@ -40,11 +40,13 @@ def database_url_of(*, host: str, user: str, password: str, name: str, tls_ca: s
 def state_url_beside(database_url: str, data_folder: Path) -> str:
     """Return where the state store lives beside a database: a file of its own, or a database of its own.
 
-    On a server it is the database ``itopd``, so that one transaction can span both; ``itopd_state`` where the data
-    itself is in a database called ``itopd``.
+    On MariaDB it is the database ``itopd`` of the same server, or ``itopd_state`` where the data itself is in a
+    database called ``itopd``. On PostgreSQL it is a schema of its own in the same database.
     """
     if database_url.startswith("sqlite"):
         return place_sqlite("sqlite:///itopd-state.db", data_folder)
+    if database_url.startswith("postgres"):
+        return database_url
     parts = urlsplit(database_url)
     name = "itopd_state" if parts.path == "/itopd" else "itopd"
     return urlunsplit(parts._replace(path=f"/{name}"))
@@ -58,7 +60,7 @@ def same_database(one: str, other: str) -> bool:
         if file is not None:
             return "", Path(file[2]).absolute().as_posix()
         parts = urlsplit(url)
-        return parts.netloc.rpartition("@")[2].removesuffix(":3306").lower(), parts.path
+        return parts.netloc.rpartition("@")[2].removesuffix(":3306").removesuffix(":5432").lower(), parts.path
 
     return place(one) == place(other)
 

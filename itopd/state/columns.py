@@ -78,6 +78,12 @@ def _mysql(element: database_now, compiler: SQLCompiler, **options: Any) -> str:
     return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **options)} SECOND)"
 
 
+@compiles(database_now, "postgresql")
+def _postgresql(element: database_now, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    seconds = compiler.process(element.clauses, **options)
+    return f"timezone('UTC', clock_timestamp()) + make_interval(secs => {seconds})"
+
+
 @compiles(database_now, "sqlite")
 def _sqlite(element: database_now, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     # The text that SQLAlchemy writes for a DateTime has six digits after the point; SQLite's %f has three.

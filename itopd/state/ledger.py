@@ -240,7 +240,7 @@ def start(store: StateStore, run: Run, *, pid: int | None, now: datetime) -> Non
 
 def report_progress(store: StateStore, run: Run, progress: str) -> None:
     """Record how far a run is, for people. Raises :class:`LeaseLost`."""
-    _change(store, run, release=False, values={"progress": progress[:255]})
+    _change(store, run, release=False, values={"progress": _fitting(progress)[:255]})
 
 
 def finish(
@@ -353,4 +353,5 @@ def _run(row: sa.Row[tuple[object, ...]] | tuple[object, ...]) -> Run:
 
 
 def _fitting(text: str) -> str:
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # which PostgreSQL cannot hold
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from itopd.database.postgresql import postgresql_engine
 from itopd.errors import DatabaseError, SettingsError
 from itopd.state import served
 from itopd.state.store import StateStore
@@ -17,6 +19,8 @@ SCHEMA = "0005"
 """The newest migration; a test compares it with the migrations themselves."""
 
 _DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
     "mariadb+pymysql": "mysql+pymysql",
@@ -28,25 +32,36 @@ _NOT_THERE = frozenset({1044, 1049})
 """Unknown database; to an account without rights a server says "access denied to database" instead."""
 _NOT_ALLOWED = frozenset({1044, 1142, 1227})
 
+POSTGRESQL_SCHEMA = "itopd_state"
+"""Where the store lies in a PostgreSQL database, iTop's own for example.
+
+A schema called ``itopd`` would be the first that an account of that name searches: iTop's tables would be made there.
+"""
+_POSTGRESQL_SESSION = f"SET search_path = {POSTGRESQL_SCHEMA}; SET lock_timeout = '{_BUSY_SECONDS}s'; SET jit = off"
+_INSUFFICIENT_PRIVILEGE = "42501"
+
 
 def open_state(url: str, serves: str = "") -> StateStore:
     """Open the state store at ``url`` and bring its schema up to date.
 
-    ``sqlite:///path/to/state.sqlite`` (the file is made) or ``mysql://user:password@host/itopd`` (the database is
-    made if the account may). ``serves`` is the identity of the iTop database that it is for; a store that serves
+    ``sqlite:///path/to/state.sqlite`` (the file is made), ``mysql://user:password@host/itopd`` (the database is made
+    if the account may) or ``postgresql://user:password@host/database`` (in which the schema ``itopd_state`` is made;
+    it may be iTop's database). ``serves`` is the identity of the iTop database that it is for; a store that serves
     another one is refused. Raises :class:`SettingsError` for that and for another kind of URL, :class:`DatabaseError`
     when the store cannot be reached, made, or was written by a newer itopd.
     """
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)
     try:
-        engine = _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _mysql_engine(parsed)
+        engine = _ENGINES[parsed.get_backend_name()](parsed)
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
         raise SettingsError(f"state_url: its driver is missing ({error}); install it or use mysql://") from None
     store = StateStore(engine, shown)
     try:
         if parsed.get_backend_name() == "mysql":
             _make_database(store, parsed)
+        elif parsed.get_backend_name() == "postgresql":
+            _make_schema(store, parsed)
         if _version(store) != SCHEMA:
             _migrate(store)
         if serves:
@@ -65,9 +80,14 @@ def _parse(url: str) -> sa.URL:
         parsed = sa.make_url(url)
         backend = parsed.get_backend_name()
     except (sa.exc.ArgumentError, ValueError):  # the latter for a port that is no number: it may be a password's end
-        raise SettingsError("state_url is no database URL; write sqlite:///path or mysql://user@host/itopd") from None
-    if backend not in ("sqlite", "mysql", "mariadb"):
-        raise SettingsError(f"state_url: {backend} is not supported; use a SQLite file or a MariaDB/MySQL database")
+        raise SettingsError(
+            "state_url is no database URL; write sqlite:///path, postgresql://user@host/database or "
+            "mysql://user@host/itopd"
+        ) from None
+    if backend not in ("sqlite", "postgresql", "mysql", "mariadb"):
+        raise SettingsError(
+            f"state_url: {backend} is not supported; use a SQLite file, or a database of PostgreSQL, MariaDB or MySQL"
+        )
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise SettingsError("state_url: a SQLite state store needs a file, since several processes share it")
     if backend != "sqlite" and not parsed.database:
@@ -136,6 +156,42 @@ def _make_database(store: StateStore, url: sa.URL) -> None:
         server.dispose()
 
 
+def _postgresql_engine(url: sa.URL) -> sa.Engine:
+    if url.get_driver_name() != "psycopg":
+        raise SettingsError("state_url: itopd reaches PostgreSQL with psycopg 3 alone; write postgresql://")
+    return postgresql_engine(url, _POSTGRESQL_SESSION)
+
+
+_ENGINES: dict[str, Callable[[sa.URL], sa.Engine]] = {
+    "sqlite": _sqlite_engine,
+    "postgresql": _postgresql_engine,
+    "mysql": _mysql_engine,
+}
+
+
+def _make_schema(store: StateStore, url: sa.URL) -> None:
+    """Create the schema when it is missing."""
+    create = f"CREATE SCHEMA {POSTGRESQL_SCHEMA}"
+    try:
+        with store.write() as connection:
+            _wait_for_turn(connection)
+            if connection.scalar(sa.select(sa.func.to_regnamespace(POSTGRESQL_SCHEMA))) is None:
+                connection.exec_driver_sql(create)
+    except sa.exc.DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise DatabaseError(
+            f"the state store's schema {POSTGRESQL_SCHEMA} is not there, and this account may not create it "
+            f"({_reason(error)}); let an administrator run in the database {url.database}: {create} "
+            f'AUTHORIZATION "{url.username}"; or name another database in state_url'
+        ) from error
+
+
+def _wait_for_turn(connection: sa.Connection) -> None:
+    """Let one transaction at a time make or migrate a store in this PostgreSQL database."""
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(_MIGRATION_LOCK))))
+
+
 def _version(store: StateStore) -> str | None:
     with store.read() as connection:
         if not sa.inspect(connection).has_table(VERSION_TABLE):
@@ -148,6 +204,8 @@ def _migrate(store: StateStore) -> None:
     from itopd.state.migrating import upgrade  # noqa: PLC0415 - alembic costs 0.2 s that an up-to-date store saves
 
     with store.write() as connection:
+        if connection.dialect.name == "postgresql":
+            _wait_for_turn(connection)
         on_mysql = connection.dialect.name == "mysql"  # SQLite: the write transaction is the lock
         if on_mysql:
             taken = connection.execute(sa.select(sa.func.get_lock(_MIGRATION_LOCK, _BUSY_SECONDS))).scalar()

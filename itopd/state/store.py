@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 _WRITE = {"itopd_begin": "BEGIN IMMEDIATE"}
 _BUSY_MYSQL = frozenset({1205, 1213})
+_BUSY_POSTGRESQL = frozenset({"55P03", "40P01", "40001"})
 """Lock wait time-out and deadlock: the server undid the transaction and asks to repeat it."""
 _ATTEMPTS = 5
 
@@ -57,5 +58,7 @@ class StateStore:
 
 
 def _was_undone(error: sa.exc.OperationalError) -> bool:
+    if getattr(error.orig, "sqlstate", None) in _BUSY_POSTGRESQL:
+        return True
     arguments = error.orig.args if error.orig is not None else ()
     return bool(arguments) and arguments[0] in _BUSY_MYSQL
