@@ -24,6 +24,7 @@ COMMANDS = {
         "look at settings, databases, model and jobs; say what to do where something is wrong",
     ),
     "config": ("itopd.cli.config", "the settings in force, and where each comes from"),
+    "db": ("itopd.cli.db", "copy a whole database to another engine, compare one with the data model"),
     "demo": ("itopd.cli.demo", "show the main job on a database of its own"),
     "detach": ("itopd.cli.attach", "give background processes back to iTop's cron.php"),
     "export": ("itopd.cli.services", "write what an OQL query selects as a file"),

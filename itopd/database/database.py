@@ -183,10 +183,11 @@ def _give_back(connection: Connection) -> None:
         connection.close()
 
 
-def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "") -> Database:
+def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "", *, read_only: bool = False) -> Database:
     """Return the database at a URL; the first connection is made when it is first needed.
 
     ``sqlite:///path``, ``postgresql://user:password@host:5432/database`` or ``mysql://...`` (``mariadb://`` is the
-    same). Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
+    same). Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used. ``read_only``: a file must
+    be there already and is never written to; on a server, :meth:`Database.read` is what keeps from writing.
     """
-    return Database(open_engine(url), model, timezone, prefix)
+    return Database(open_engine(url, read_only=read_only), model, timezone, prefix)

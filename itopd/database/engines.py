@@ -11,6 +11,7 @@ import sqlite3
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import pymysql.converters
 import sqlalchemy as sa
@@ -51,8 +52,8 @@ _SESSION: Final = (
 sqlite3.register_adapter(Decimal, str)
 
 
-def open_engine(url: str) -> Engine:
-    """Return an engine for a URL; nothing is connected yet.
+def open_engine(url: str, *, read_only: bool = False) -> Engine:
+    """Return an engine for a URL; nothing is connected yet. ``read_only``: a file must be there, and is not written to.
 
     Known are ``sqlite:///path``, ``postgresql://`` (psycopg 3), ``mysql://`` and ``mariadb://`` (PyMySQL, or
     ``mysql+mysqldb://`` for mysqlclient).
@@ -70,7 +71,7 @@ def open_engine(url: str) -> Engine:
     parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
     match parsed.get_backend_name():
         case "sqlite":
-            return _sqlite(parsed)
+            return _sqlite(parsed, read_only=read_only)
         case "mysql":
             return _mysql(parsed)
         case "postgresql":
@@ -95,21 +96,29 @@ def reason(error: DBAPIError) -> str:
     return str(getattr(diagnosis, "message_primary", None) or error.orig)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, *, read_only: bool) -> Engine:
     path = url.database
     if not path or path == ":memory:" or path.startswith("file:"):
         raise SettingsError("itopd needs SQLite in a file, as in sqlite:///var/lib/itopd/itop.db")
     folder = Path(path).absolute().parent
     if not folder.is_dir():
         raise DatabaseError(f"the folder {folder} of the database file does not exist; create it")
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000}, hide_parameters=True)
+    if read_only and not Path(path).is_file():
+        raise DatabaseError(f"the database file {path} does not exist; correct its URL")
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": _BUSY_MILLISECONDS / 1000},
+        hide_parameters=True,
+        **({"creator": lambda: _open_for_reading(path)} if read_only else {}),
+    )
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
         connection.create_function("itop_key", 1, _nullable_key, deterministic=True)
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
+        if not read_only:
+            cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
         cursor.execute("PRAGMA temp_store = FILE")  # so that sorting a million rows takes no more memory than a few
@@ -121,6 +130,11 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _open_for_reading(path: str) -> sqlite3.Connection:
+    uri = f"file:{quote(str(Path(path).absolute()))}?mode=ro"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_MILLISECONDS / 1000, check_same_thread=False)
 
 
 def _nullable_key(text: object) -> bytes | None:

@@ -47,14 +47,14 @@ def _current_schema(connection: Connection) -> str:
 def is_empty(database: Database) -> bool:
     """Return whether none of the model's tables exists."""
     with database.read() as connection:
-        existing = _existing(connection)
+        existing = existing_columns(connection)
     return not any(_folded(database.prefix + definition.name) in existing for definition in database.definitions())
 
 
 def differences(database: Database) -> list[str]:
     """Return one sentence per missing table or column, per column of another type, and per odd column."""
     with database.read() as connection:
-        existing = _existing(connection)
+        existing = existing_columns(connection)
         found = _differing_functions(connection) if database.dialect == "postgresql" else []
     for definition in database.definitions():
         name = database.prefix + definition.name
@@ -106,7 +106,7 @@ def _same_type(actual: str, expected: str) -> bool:
     return actual == expected or actual == expected.replace("int(11)", "int")
 
 
-def _existing(connection: Connection) -> dict[str, dict[str, tuple[str, bool]]]:
+def existing_columns(connection: Connection) -> dict[str, dict[str, tuple[str, bool]]]:
     """Return table -> column -> (type, whether a row must give it a value); names in lower case."""
     if connection.dialect.name == "sqlite":
         query = (

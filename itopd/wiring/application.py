@@ -14,6 +14,7 @@ from itopd.access import Account, account_of, authenticate, require_administrato
 from itopd.behaviours import BEHAVIOURS, UnportedGuard
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database, open_database
+from itopd.database.copying import require_finished
 from itopd.datamodel import LinkTracking, Model, bundled_model, load_model
 from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
 from itopd.errors import AccessDenied, DatabaseError
@@ -161,9 +162,10 @@ def _name_formats(settings: Settings) -> dict[str, str]:
 
 
 def require_tables(database: Database) -> None:
-    """Raise :class:`DatabaseError` when the database is empty or no iTop's."""
+    """Raise :class:`DatabaseError` when the database is empty or no iTop's, :class:`RefusedError` for half a copy."""
     if database.is_empty():
         raise DatabaseError(
             f"{database.where} holds no tables of an iTop: run 'itopd init' to create them, "
             "or correct database_url in the settings"
         )
+    require_finished(database)
