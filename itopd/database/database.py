@@ -187,7 +187,7 @@ def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "", 
     """Return the database at a URL; the first connection is made when it is first needed.
 
     ``sqlite:///path``, ``postgresql://user:password@host:5432/database`` or ``mysql://...`` (``mariadb://`` is the
-    same). Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used. ``read_only``: a file must
-    be there already and is never written to; on a server, :meth:`Database.read` is what keeps from writing.
+    same). ``read_only``: a file must be there already and is never written to; on a server, :meth:`Database.read` is
+    what keeps from writing. Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
     """
     return Database(open_engine(url, read_only=read_only), model, timezone, prefix)

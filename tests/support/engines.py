@@ -19,7 +19,7 @@ ENGINES = ["sqlite", "mariadb", "postgresql"]
 def marked(engine: str, *others: str) -> object:
     """Return an engine, or several in one case, as the parameter of a test that needs their servers."""
     marks = [getattr(pytest.mark, name) for name in sorted({engine, *others} - {"sqlite"})]
-    return pytest.param(*(engine, *others), marks=marks)
+    return pytest.param((engine, *others) if others else engine, id="-".join([engine, *others]), marks=marks)
 
 
 EACH_ENGINE = [marked(engine) for engine in ENGINES]

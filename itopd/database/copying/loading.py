@@ -28,6 +28,8 @@ def load_rows(connection: Connection, table: CopiedTable, rows: Sequence[Row]) -
 
 
 def _copy(connection: Connection, table: CopiedTable, rows: Sequence[Row]) -> None:
+    if not connection.in_transaction():
+        connection.begin()  # what the driver does by itself, SQLAlchemy would not commit
     quote = connection.dialect.identifier_preparer.quote
     driver: Any = connection.connection.dbapi_connection
     columns = ", ".join(map(quote, table.names))
