@@ -1,8 +1,8 @@
 """iTop's sample database, on every engine, and empty databases with the bundled schema.
 
-SQLite: a file is prepared once per machine (keyed by dump and schema) and copied. PostgreSQL: each process prepares
-a database once, which the server copies for each test. MariaDB: each process loads the dump once into a template; a
-test gets a database whose touched tables are put back afterwards.
+SQLite: a file is prepared once per machine (keyed by dump and schema) and copied. PostgreSQL: each process keeps a
+database that what tests did is undone in (``postgresql_pool``). MariaDB: each process loads the dump once into a
+template; a test gets a database whose touched tables are put back afterwards.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -29,17 +29,14 @@ from itopd.database import Database, insert_rows
 from itopd.database.ddl import create_statements
 from itopd.database.tables import TableDefinition, define_table
 from itopd.datamodel import bundled_model
+from tests.support.postgresql_pool import Pool
 from tests.support.servers import (
     HOST,
     MARIADB_PORT,
     admin_connection,
-    create_postgresql,
-    drop_postgresql,
     empty_mariadb,
     mariadb_url,
     opened,
-    postgresql_admin,
-    postgresql_url,
     require,
 )
 
@@ -94,16 +91,16 @@ def sample_mariadb() -> Iterator[Database]:
 
 @contextmanager
 def new_postgresql() -> Iterator[Database]:
-    """Give an empty PostgreSQL database with the bundled schema, dropped at the end."""
-    with _copied(with_sample=False) as database:
+    """Give an empty PostgreSQL database with the bundled schema; what is done to it is undone for the next test."""
+    with _EMPTY.database() as database:
         yield database
 
 
 @contextmanager
 def sample_postgresql() -> Iterator[Database]:
-    """Give the sample on PostgreSQL, in a database of its own that is dropped afterwards."""
+    """Give the sample on PostgreSQL; what is done to it is undone for the next test."""
     require_shared()
-    with _copied(with_sample=True) as database:
+    with _SAMPLE.database() as database:
         yield database
 
 
@@ -183,9 +180,10 @@ def _move_counter(connection: sa.Connection, definition: TableDefinition, follow
     if connection.dialect.name == "sqlite":
         statement = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
         connection.exec_driver_sql(statement, (definition.name, following - 1))
-    else:
+    elif following > 1:
         connection.exec_driver_sql(
-            f'ALTER TABLE "{definition.name}" ALTER COLUMN "{definition.key_column}" RESTART WITH {following}'
+            "SELECT setval(pg_get_serial_sequence(%s, %s), %s)",
+            (f'"{definition.name}"', definition.key_column, following - 1),
         )
 
 
@@ -218,35 +216,8 @@ def _unescape(text: bytes) -> bytes:
     return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), text) if b"\\" in text else text
 
 
-@cache
-def _prepared_postgresql(*, with_sample: bool) -> str:
-    """Return the database of this process that others are copied from."""
-    name = f"itopd_test_{secrets.token_hex(6)}_template"
-
-    def drop() -> None:
-        with closing(postgresql_admin()) as connection:
-            drop_postgresql(connection, name)
-
-    with closing(postgresql_admin()) as connection:
-        create_postgresql(connection, name)
-    atexit.register(drop)
-    with opened(postgresql_url(name)) as database:
-        database.create_schema()
-        if with_sample:
-            _load_rows(database, gzip.decompress(DUMP.read_bytes()))
-    return name
-
-
-@contextmanager
-def _copied(*, with_sample: bool) -> Iterator[Database]:
-    template, name = _prepared_postgresql(with_sample=with_sample), f"itopd_test_{secrets.token_hex(6)}"
-    with closing(postgresql_admin()) as connection:
-        create_postgresql(connection, name, template)
-        try:
-            with opened(postgresql_url(name)) as database:
-                yield database
-        finally:
-            drop_postgresql(connection, name)
+_EMPTY = Pool(lambda _: None)
+_SAMPLE = Pool(lambda database: _load_rows(database, gzip.decompress(DUMP.read_bytes())))
 
 
 class _MariadbPool:
