@@ -43,6 +43,8 @@ class Rules:
     """A byte order mark is only removed when the charset is spelled exactly ``UTF-8`` (``import.md`` §3)."""
     simulated_rows_unseen: bool
     """In a simulation a row does not see what the rows before it would have written (``import.md`` §7.4)."""
+    hidden_unseen: bool
+    """An object that the account does not see is none for an import, which may create it again (``import.md`` §10)."""
     extra_warnings: bool
     """An import warns of what iTop does silently: an ignored key, a filter not enforced (``import.md`` §10)."""
     yes_refused: bool
@@ -80,6 +82,7 @@ ITOPD = Rules(
     failed_rows_first=False,
     bom_kept_unless_utf8_upper=False,
     simulated_rows_unseen=False,
+    hidden_unseen=False,
     extra_warnings=True,
     yes_refused=False,
     any_no_localize=False,
@@ -107,6 +110,7 @@ ITOP = Rules(
     failed_rows_first=True,
     bom_kept_unless_utf8_upper=True,
     simulated_rows_unseen=True,
+    hidden_unseen=True,
     extra_warnings=False,
     yes_refused=True,
     any_no_localize=True,

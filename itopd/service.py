@@ -14,10 +14,11 @@ from typing import Any, BinaryIO, Protocol
 from pydantic import BaseModel
 from structlog.typing import FilteringBoundLogger
 
-from itopd.access import Account
+from itopd.access import Account, Rights
 from itopd.clock import Clock
 from itopd.database import Database
 from itopd.dictionary import Dictionary
+from itopd.oql import Reader
 from itopd.rules import Rules
 from itopd.settings import Settings
 from itopd.writing import Writer
@@ -42,7 +43,11 @@ class Context:
     dictionary: Dictionary
     writer: Writer
     account: Account
-    """Who acts: rights, history and labels are this account's."""
+    """Who acts: history and labels are this account's."""
+    rights: Rights
+    """What it may do with which class."""
+    reader: Reader
+    """What it sees: filters every query and every look-up of the run."""
     log: FilteringBoundLogger
     """Bound to the run's id."""
     run_id: str

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
-from itopd.access.passwords import password_matches, scheme_of, waste_time
+from itopd.access.passwords import excess_of, password_matches, waste_time
+from itopd.access.rights import ADMINISTRATOR, PORTAL_USER
 from itopd.database import Database
 from itopd.errors import AccessDenied
-
-ADMINISTRATOR = "Administrator"
-"""The profile that is never checked any further (``http.md`` §3.1)."""
 
 _log = structlog.get_logger(__name__)
 
@@ -31,26 +30,39 @@ class Account:
     """Name of that person, else the login: what the change history shows."""
     language: str
     """Like ``EN US``; empty = the setting ``default_language``."""
-    is_administrator: bool
-    profiles: frozenset[str]
-    allowed_orgs: frozenset[int] | None
-    """Ids of the organizations it may see, descendants included; ``None`` = all."""
+    profiles: Mapping[int, str]
+    """Its profiles: ids, by which rights go, and names."""
+    assigned_orgs: frozenset[int] | None = None
+    """Ids of the organizations it was given; ``None`` = none was, or it is an administrator: it may see all."""
+    allowed_orgs: frozenset[int] | None = None
+    """These and all below them, as far as they exist."""
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether it may do everything (``http.md`` §3.1)."""
+        return ADMINISTRATOR in self.profiles
+
+    @property
+    def is_portal_only(self) -> bool:
+        """Whether it may use nothing but the portal (``http.md`` §3), even though it has other profiles."""
+        return PORTAL_USER in self.profiles
 
 
 def authenticate(database: Database, connection: sa.Connection, login: str, password: str) -> Account:
     """Return the enabled local account that ``login`` and ``password`` name.
 
     Only ``UserLocal`` accounts have a password here: those of a directory or of the web server are refused, whatever
-    the password. All refusals read the same and take the same time. Raises :class:`AccessDenied`.
+    the password. All refusals read the same and take the same time. Portal accounts are authenticated like any other:
+    whoever opens more than the portal asks :func:`require_more_than_portal`. Raises :class:`AccessDenied`.
     """
     row = _find(database, connection, login)
     if row is None or row.finalclass != "UserLocal":
         waste_time(password)
         raise _wrong_credentials(login)
     stored, salt = _bytes(row.password_hash), _bytes(row.password_salt)
+    if excess := excess_of(stored, salt):
+        _log.warning("password_hash_too_costly", login=row.login, asked=excess, remedy="set the password anew")
     matches = password_matches(password, stored, salt)
-    if scheme_of(stored, salt) == "argon2":
-        _log.warning("password_hash_unsupported", login=row.login, algorithm="argon2", remedy="renew it as bcrypt")
     if not matches or row.status != "enabled":
         raise _wrong_credentials(login)
     return _account(database, connection, row)
@@ -72,10 +84,23 @@ def account_of(database: Database, connection: sa.Connection, login: str) -> Acc
 def require_administrator(account: Account, what: str) -> None:
     """Raise :class:`AccessDenied` unless ``account`` is an administrator; ``what`` says what it wanted."""
     if not account.is_administrator:
-        profiles = ", ".join(sorted(account.profiles)) or "none"
         raise AccessDenied(
-            f"{what} is open to administrators only, and '{account.login}' is none (profiles: {profiles}): "
-            f"use another auth_user, or give it the profile {ADMINISTRATOR}"
+            f"{what} is open to administrators only, and '{account.login}' is none ({named_profiles(account)}): "
+            "use another auth_user, or give it the profile Administrator"
+        )
+
+
+def named_profiles(account: Account) -> str:
+    """Return the profiles of an account as messages name them."""
+    return f"profiles: {', '.join(sorted(account.profiles.values())) or 'none'}"
+
+
+def require_more_than_portal(account: Account) -> None:
+    """Raise :class:`AccessDenied` for an account that is for the portal only."""
+    if account.is_portal_only:
+        raise AccessDenied(
+            f"Portal user is not allowed: '{account.login}' has the profile 'Portal user', which is for the portal "
+            "only whatever other profiles it has; use another auth_user, or take that profile from it"
         )
 
 
@@ -109,7 +134,7 @@ def _find(database: Database, connection: sa.Connection, login: str) -> sa.Row[*
 
 def _account(database: Database, connection: sa.Connection, row: sa.Row[*tuple[Any, ...]]) -> Account:
     profiles = _profiles(database, connection, row.id)
-    is_administrator = ADMINISTRATOR in profiles
+    assigned, allowed = (None, None) if ADMINISTRATOR in profiles else _organizations(database, connection, row.id)
     name = " ".join(part for part in (row.first_name, row.last_name) if part)
     return Account(
         login=row.login,
@@ -117,20 +142,22 @@ def _account(database: Database, connection: sa.Connection, row: sa.Row[*tuple[A
         contact_id=row.contactid or 0,
         friendly_name=name or row.login,
         language=row.language or "",
-        is_administrator=is_administrator,
         profiles=profiles,
-        allowed_orgs=None if is_administrator else _allowed_orgs(database, connection, row.id),
+        assigned_orgs=assigned,
+        allowed_orgs=allowed,
     )
 
 
-def _profiles(database: Database, connection: sa.Connection, user_id: int) -> frozenset[str]:
+def _profiles(database: Database, connection: sa.Connection, user_id: int) -> dict[int, str]:
     link, profile = database.table("URP_UserProfile"), database.table("URP_Profiles")
-    statement = sa.select(profile.c.name).join(link, link.c.profileid == profile.c.id).where(link.c.userid == user_id)
-    return frozenset(connection.execute(statement).scalars())
+    statement = sa.select(profile.c.id, profile.c.name).join(link, link.c.profileid == profile.c.id)
+    return {row.id: row.name for row in connection.execute(statement.where(link.c.userid == user_id))}
 
 
-def _allowed_orgs(database: Database, connection: sa.Connection, user_id: int) -> frozenset[int] | None:
-    """Return the organizations given to the account with all below them; ``None`` when none was ever given.
+def _organizations(
+    database: Database, connection: sa.Connection, user_id: int
+) -> tuple[frozenset[int], frozenset[int]] | tuple[None, None]:
+    """Return the organizations given to the account, and these with all below them; ``None`` when none was ever given.
 
     An account whose organizations are all gone sees nothing, not everything.
     """
@@ -138,14 +165,16 @@ def _allowed_orgs(database: Database, connection: sa.Connection, user_id: int) -
     top, below = database.table("Organization").alias("top"), database.table("Organization").alias("below")
     inside = sa.and_(below.c.parent_id_left >= top.c.parent_id_left, below.c.parent_id_right <= top.c.parent_id_right)
     statement = (
-        sa.select(below.c.id)
+        sa.select(link.c.allowed_org_id, below.c.id)
         .select_from(link)
         .outerjoin(top, top.c.id == link.c.allowed_org_id)
         .outerjoin(below, inside)
         .where(link.c.userid == user_id)
     )
-    found = list(connection.execute(statement).scalars())
-    return frozenset(org_id for org_id in found if org_id is not None) if found else None
+    rows = connection.execute(statement).all()
+    if not rows:
+        return None, None
+    return frozenset(row.allowed_org_id for row in rows), frozenset(row.id for row in rows if row.id is not None)
 
 
 def _wrong_credentials(login: str) -> AccessDenied:

@@ -59,10 +59,14 @@ def parse_fields(text: str, selected: Mapping[str, str], model: Model) -> tuple[
     return tuple(_parse_item(item.strip(), selected, model) for item in text.split(","))
 
 
+def alias_of(item: str, selected: Mapping[str, str]) -> str:
+    """Return the alias that an item of ``fields`` is about: the one before its dot, else the query's first."""
+    alias, dot, _ = item.strip().partition(".")
+    return alias if dot else next(iter(selected))
+
+
 def _parse_item(item: str, selected: Mapping[str, str], model: Model) -> Field:
-    alias, dot, rest = item.partition(".")
-    if not dot:
-        alias, rest = next(iter(selected)), item
+    alias, rest = alias_of(item, selected), item.partition(".")[2] if "." in item else item
     if alias not in selected:
         known = ", ".join(selected)
         raise BadField(f"field '{item}': the query selects no alias '{alias}'; it selects: {known}")

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from itopd.access import Action, named_profiles
 from itopd.attributes import LogEntry, StoredCaseLog, bind, html_to_text, read_entries
 from itopd.clock import to_itop
 from itopd.datamodel import Attribute, Model
+from itopd.errors import AccessDenied
 from itopd.exports.columns import (
     Column,
     Field,
     Row,
+    alias_of,
     header_of,
     kind_of_field,
     labels_of,
@@ -32,7 +35,6 @@ from itopd.objects import fetch
 from itopd.oql import (
     ColumnPath,
     CompiledColumn,
-    Reader,
     ResolvedQuery,
     account_arguments,
     compile_query,
@@ -83,11 +85,15 @@ def find_query(context: Context, connection: sa.Connection, parameters: ExportPa
 
 
 def select(context: Context, connection: sa.Connection, parameters: ExportParameters, query: Query) -> Selection:
-    """Check the fields; return what to read. Raises :class:`MissingParameter` and :class:`BadField`."""
+    """Check rights and fields; return what to read.
+
+    Raises :class:`MissingParameter`, :class:`AccessDenied`, :class:`BadField`.
+    """
     resolved, listed = query.resolved, query.fields
     if not listed:
         raise MissingParameter("Missing parameter: fields; give attribute codes separated by commas")
     selected = {one.alias: one.cls for one in resolved.selected}
+    _require_rights(context, selected, listed)
     fields = parse_fields(listed, selected, context.database.model)
     _require_writable(fields, context.database.model)
     needed = [_paths(field, context.database.model) for field in fields]
@@ -96,7 +102,7 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
         context.database,
         columns=list(dict.fromkeys(path for paths in needed for path in paths)),
         arguments={**account_arguments(context.account.user_id, context.account.contact_id), **parameters.arguments},
-        reader=Reader(hide_obsolete=not shows_obsolete(context, connection)),
+        reader=replace(context.reader, hide_obsolete=not shows_obsolete(context, connection)),
         now=to_itop(context.clock.now(), context.database.timezone),
     )
     build = _Columns(context, connection, parameters, selected, any(h.kind == "outer_join" for h in resolved.hints))
@@ -105,6 +111,20 @@ def select(context: Context, connection: sa.Connection, parameters: ExportParame
         build.column(field, *(read[path] for path in paths)) for field, paths in zip(fields, needed, strict=True)
     )
     return Selection(columns, compiled.select)
+
+
+def _require_rights(context: Context, selected: Mapping[str, str], fields: str) -> None:
+    """Raise :class:`AccessDenied` unless the account may read in bulk the class of each alias that a field names.
+
+    What is said wrongly of aliases that are not there is left to the check of the fields.
+    """
+    for alias in sorted({alias_of(item, selected) for item in fields.split(",")} & selected.keys()):
+        cls = selected[alias]
+        if not context.rights.allows(Action.BULK_READ, cls):
+            raise AccessDenied(
+                f"You do not have enough permissions to bulk read data of class '{cls}' (alias: {alias}): '"
+                f"{context.account.login}' has the {named_profiles(context.account)}; use another auth_user"
+            )
 
 
 def _query_text(context: Context, connection: sa.Connection, parameters: ExportParameters) -> tuple[str, str]:

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from itopd.database import Database
 from itopd.imports.definition import Definition, KeyDefinition
 from itopd.imports.match import Ref, Stale, default_values
-from itopd.imports.problems import CellIssue, Problem, RowIssue, search_sentence
+from itopd.imports.problems import CellIssue, Problem, RowIssue, hidden_sentence, search_sentence, unseen_sentence
 from itopd.imports.rows import Draft, KeyState, intent_of, judge, note_effects, resolve_key, search_values
-from itopd.imports.suggest import some_objects
+from itopd.imports.suggest import hides_some, some_objects
 from itopd.objects import Record, fetch, final_classes
 from itopd.writing import Change, Outcome, Writer
 
@@ -166,9 +166,11 @@ class Blocks:
             if key.code not in failed:
                 continue
             target = self._database.model[key.columns.target]
-            some = some_objects(self._database, connection, target, key.columns.codes)
+            reader = self._definition.reader
+            some = some_objects(self._database, connection, target, key.columns.codes, reader)
+            unseen = self._definition.rules.hidden_unseen and hides_some(self._database, connection, target, reader)
             for draft in failed[key.code]:
-                _explain_key(key, draft, target.name, some)
+                _explain_key(key, draft, target.name, some, unseen=unseen)
 
     def _final_classes(
         self, connection: sa.Connection, drafts: Sequence[Draft], outcomes: dict[int, Outcome]
@@ -193,11 +195,16 @@ _LASTING = frozenset({RowIssue.WRONG_NUMBER, RowIssue.DATE_FORMAT})
 """Issues of a row by itself, whatever other rows do."""
 
 
-def _explain_key(key: KeyDefinition, draft: Draft, target: str, some: str) -> None:
+def _explain_key(key: KeyDefinition, draft: Draft, target: str, some: str, *, unseen: bool) -> None:
+    """Say why a key has no target; ``unseen``: the answer must not tell what is there that the account does not see."""
     result = draft.keys[key.code]
     values = " ".join(draft.cells[c.column.position] or "" for c in key.criteria)
-    result.text = search_sentence(values, target, some)
-    kind = CellIssue.NO_MATCH if some else CellIssue.NO_OBJECT
+    if unseen:
+        kind, result.text = CellIssue.NO_MATCH, unseen_sentence(values, target, some)
+    elif result.hidden:
+        kind, result.text = CellIssue.NOT_VISIBLE, hidden_sentence(values, target, some)
+    else:
+        kind, result.text = CellIssue.NO_MATCH if some else CellIssue.NO_OBJECT, search_sentence(values, target, some)
     draft.problems = [
         Problem(kind, result.text, problem.column, problem.code)
         if problem.kind is CellIssue.NO_MATCH and problem.code == key.code

@@ -14,6 +14,7 @@ from itopd.imports.cells import Cell, DateRules, cell_of
 from itopd.imports.header import ID, Column, Header, KeyColumns, ReconciliationKey
 from itopd.imports.match import REMEMBERED, Lookup
 from itopd.objects import is_stored
+from itopd.oql import Reader
 from itopd.rules import Rules
 
 
@@ -120,6 +121,8 @@ class Definition:
     missing_key_labels: tuple[str, ...]
     related_lookups: tuple[Lookup, ...]
     """Look-ups whose answers the rows of the file may change."""
+    reader: Reader
+    """What the account sees."""
 
     @property
     def lookups(self) -> tuple[Lookup, ...]:
@@ -134,11 +137,12 @@ def define(
     rules: Rules,
     dates: DateRules | None,
     dictionary: Dictionary,
+    reader: Reader,
     *,
     localized: bool,
     details: bool,
 ) -> Definition:
-    """Return the definition of an import.
+    """Return the definition of an import by an account that sees what ``reader`` does.
 
     ``localized``: cells hold labels, not codes. ``details``: what the table of the report shows is read, too.
     """
@@ -156,7 +160,7 @@ def define(
             Criterion(c, None if c.remote in _NOT_CONVERTED else cell(target, target.attributes[c.remote or ""]))
             for c in columns.criteria
         )
-        lookup = Lookup(database, target, columns.codes, imported=cls)
+        lookup = Lookup(database, target, columns.codes, imported=cls, reader=reader)
         keys.append(KeyDefinition(columns, criteria, lookup, columns.attribute.code in reconciling))
     values = tuple(
         ValueDefinition(
@@ -165,7 +169,7 @@ def define(
         for column in header.values
         if column.attribute is not None and column.key is None
     )
-    lookup = Lookup(database, cls, [key.code for key in reconciliation], imported=cls)
+    lookup = Lookup(database, cls, [key.code for key in reconciliation], imported=cls, reader=reader)
     given = [key.code for key in keys] + [value.column.code for value in values if value.written]
     read_only = _read_only(cls, given)
     sensitive = set().union(*(one.sensitive for one in (lookup, *(key.lookup for key in keys))))
@@ -201,6 +205,7 @@ def define(
         default_codes=tuple(code for code in stored if code in sensitive or code in given),
         missing_key_labels=tuple(dictionary.attribute_label(cls.name, a.code) for a in missing),
         related_lookups=tuple(one for one in (lookup, *(key.lookup for key in keys)) if one.related),
+        reader=reader,
     )
 
 

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from itopd.attributes import bind
 from itopd.database import Database
 from itopd.datamodel import Class
-from itopd.objects import equality, find, friendly_name
+from itopd.objects import equality, find, friendly_name, is_filtered, seen
+from itopd.oql import Reader
 from itopd.writing import Pending
 
 Ref = int | Pending
@@ -43,15 +44,21 @@ class Match:
     refs: tuple[Ref, ...]
     assumes: frozenset[int] = NOTHING
     """Rows of the block that the answer rests on."""
+    hidden: bool = False
+    """Objects match that the account does not see; those are not among :attr:`refs`."""
 
 
 class Lookup:
     """The objects of one class by fixed attributes."""
 
-    def __init__(self, database: Database, cls: Class, codes: Sequence[str], *, imported: Class) -> None:
+    def __init__(
+        self, database: Database, cls: Class, codes: Sequence[str], *, imported: Class, reader: Reader
+    ) -> None:
         self.cls = cls
         self.codes = tuple(codes)
         self._database = database
+        self._reader = reader if is_filtered(database, cls.name, reader) else None
+        """What the account sees; ``None`` when it sees every object of the class."""
         self._keys: list[Callable[[Any], Hashable]] = [equality(cls, code) for code in codes]
         self.related = imported.name in cls.subclasses or cls.name in imported.subclasses
         """Whether the rows of the file write objects that this look-up may find."""
@@ -65,6 +72,7 @@ class Lookup:
         varied = len(imported.subclasses) > 1 and not {"friendlyname", "finalclass"}.isdisjoint(codes)
         self._opaque_updates = self._opaque or self._narrower or varied or "id" in codes
         self._found: dict[Key, tuple[int, ...]] = {}
+        self._hidden: set[Key] = set()
         self._known: dict[tuple[Any, ...], Key] = {}
         self._made: dict[Key, list[tuple[int, Ref]]] = defaultdict(list)
         self._moves: dict[Ref, list[tuple[int, Key]]] = defaultdict(list)
@@ -76,7 +84,7 @@ class Lookup:
         self._moves.clear()
         self._disturbed = False
         if self.related or len(self._known) > REMEMBERED:
-            self._found, self._known = {}, {}
+            self._found, self._known, self._hidden = {}, {}, set()
         else:
             self._found = {key: ids for key, ids in self._found.items() if len(ids) == 1}
 
@@ -89,7 +97,22 @@ class Lookup:
                 wanted.setdefault(key, row)
         if wanted:
             answers = find(self._database, connection, self.cls.name, self.codes, list(wanted.values()))
+            if self._reader is not None:
+                answers = self._without_hidden(connection, self._reader, list(wanted), answers)
             self._found.update(zip(wanted, answers, strict=True))
+
+    def _without_hidden(
+        self, connection: sa.Connection, reader: Reader, keys: Sequence[Key], answers: Sequence[tuple[int, ...]]
+    ) -> list[tuple[int, ...]]:
+        """Return the answers without what the account does not see; remember which keys that leaves without."""
+        visible = seen(self._database, connection, self.cls.name, (id_ for ids in answers for id_ in ids), reader)
+        left = [tuple(id_ for id_ in ids if id_ in visible) for ids in answers]
+        for key, before, after in zip(keys, answers, left, strict=True):
+            if len(after) < len(before):
+                self._hidden.add(key)
+            else:
+                self._hidden.discard(key)
+        return left
 
     def ids(self, values: tuple[Any, ...]) -> tuple[int, ...]:
         """Return what the database holds for values that were prefetched."""
@@ -108,8 +131,9 @@ class Lookup:
             if not any(isinstance(value, Pending) for value in values):
                 raise Stale
             found = ()  # nothing in the database can hold a key to what is not there yet
+        hidden = key in self._hidden
         if not self._made and not self._moves:
-            return Match(found)
+            return Match(found, hidden=hidden)
         if None in key:
             return Match(())
         assumes: set[int] = set()
@@ -121,7 +145,7 @@ class Lookup:
             if self._still(ref, key, assumes):
                 refs[ref] = None
                 assumes.add(row)
-        return Match(tuple(refs), frozenset(assumes))
+        return Match(tuple(refs), frozenset(assumes), hidden)
 
     def created(self, row: int, ref: Ref, values: Mapping[str, Any]) -> None:
         """Note that ``row`` will make an object with these values (defaults included)."""

@@ -24,6 +24,8 @@ class RowIssue(StrEnum):
     ABSTRACT = "abstract_class"
     NOT_SETTABLE = "internal"
     """A value that iTop finds impossible while setting it: a computed attribute, a text that is no date."""
+    NOT_VISIBLE = "not_visible"
+    """The object exists, and the account does not see it."""
     REFUSED = "refused"
     """The write checks say no."""
 
@@ -36,6 +38,7 @@ class CellIssue(StrEnum):
     AMBIGUOUS = "ambiguous"
     NO_MATCH = "no_match"
     NO_OBJECT = "no_object"
+    NOT_VISIBLE = "not_visible"
     DATE_FORMAT = "expected_date_format"
     READ_ONLY = "read_only"
     VALUE = "value"
@@ -87,6 +90,18 @@ def expected_format_sentence(example: str) -> str:
 def read_only_sentence(code: str, current: str, proposed: str) -> str:
     """Return the reason when a read-only attribute would change."""
     return f"attribute '{code}' is read-only here and stays as it is (current value: {current}, given: {proposed})"
+
+
+def hidden_sentence(values: str, target: str, some: str) -> str:
+    """Return what the report shows when only objects that the account does not see match."""
+    among = f", some of '{target}' that it sees: {some}" if some else ""
+    return f"'{values}' exists but is not visible to this account{among}"
+
+
+def unseen_sentence(values: str, target: str, some: str) -> str:
+    """Return the same without telling whether the values exist: only that not all objects are visible."""
+    among = f", some that it sees: {some}" if some else ""
+    return f"nothing that this account sees matches '{values}', it does not see all of '{target}'{among}"
 
 
 def search_sentence(values: str, target: str, some: str) -> str:

@@ -14,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from itopd.access import require_administrator
+from itopd.access import Action, named_profiles
 from itopd.clock import ITOP_DATETIME, to_itop
 from itopd.datamodel import Class
-from itopd.errors import InputError, MissingFile, SettingsError
+from itopd.errors import AccessDenied, InputError, MissingFile, SettingsError
 from itopd.imports.cells import DateRules, date_rules
 from itopd.imports.header import (
     Header,
@@ -140,7 +140,7 @@ def check_request(context: Context, parameters: Parameters, stream: BinaryIO, re
         f"#Data Size: {size}",
     ]
     find_codec(charset)
-    require_administrator(context.account, f"the import of {cls.name} objects")
+    _require_rights(context, cls)
     source = Source(stream, size, charset, Dialect(separator, parameters.qualifier), rules)
     rows = source.rows()
     header_row = next(rows, None)
@@ -159,6 +159,19 @@ def check_request(context: Context, parameters: Parameters, stream: BinaryIO, re
     if rules.extra_warnings:
         warnings += [_unenforced(key.attribute.code) for key in header.keys if key.attribute.filter]
     return Checked(cls, source, header, header_row, sum(1 for _ in rows), keys, dates, localized, tuple(warnings))
+
+
+def _require_rights(context: Context, cls: Class) -> None:
+    """Raise :class:`AccessDenied` unless the account may write objects of the class in bulk."""
+    if context.rights.allows(Action.BULK_WRITE, cls.name):
+        return
+    login = context.account.login
+    reason = (
+        f"'{login}' has the {named_profiles(context.account)}; use another auth_user"
+        if context.rights.may_write
+        else f"access_mode lets '{login}' only read"
+    )
+    raise AccessDenied(f"You are not allowed to perform a bulk update of objects of class {cls.name}: {reason}")
 
 
 def _default_charset(context: Context) -> str:

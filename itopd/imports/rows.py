@@ -56,6 +56,8 @@ class KeyResult:
     ref: Ref = 0
     text: str = ""
     """What the report shows when there is no target."""
+    hidden: bool = False
+    """A target exists that the account does not see."""
 
     @property
     def found(self) -> bool:
@@ -170,7 +172,7 @@ def resolve_key(key: KeyDefinition, draft: Draft) -> frozenset[int]:
         result.text = ambiguous_sentence(len(match.refs))
         draft.problems.append(Problem(CellIssue.AMBIGUOUS, result.text, column, key.code))
     else:
-        result.state = KeyState.NO_MATCH
+        result.state, result.hidden = KeyState.NO_MATCH, match.hidden
         draft.problems.append(Problem(CellIssue.NO_MATCH, "", column, key.code))
     return match.assumes
 
@@ -238,6 +240,10 @@ def judge(definition: Definition, draft: Draft, current: Mapping[int, Record], d
     if match.refs:
         draft.target = match.refs[0]
         draft.current = current.get(draft.target) if isinstance(draft.target, int) else None
+    elif match.hidden and not definition.rules.hidden_unseen:
+        draft.fail(RowIssue.NOT_VISIBLE, f"the {definition.cls.name} exists but is not visible to this account")
+        draft.problems.append(Problem(RowIssue.NOT_VISIBLE, draft.issue_text))
+        return
     elif definition.header.id_column is not None and definition.search[0].key.code == ID:
         draft.fail(RowIssue.RECONCILIATION, f"there is no {definition.cls.name} with id {values[0]}")
         draft.problems.append(

@@ -85,6 +85,7 @@ def _run(context: Context, parameters: Parameters, checked: Checked, request: Re
         context.rules,
         checked.dates,
         dictionary,
+        context.reader,
         localized=checked.localized,
         details=details,
     )

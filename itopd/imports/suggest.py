@@ -11,13 +11,16 @@ from itopd.attributes import TEXT_KINDS, bind
 from itopd.database import Database
 from itopd.datamodel import Class
 from itopd.imports.header import ID
-from itopd.objects import fetch, is_stored, reading
+from itopd.objects import fetch, is_filtered, is_stored, reading, visible_ids
+from itopd.oql import Reader
 
 SHOWN: Final = 3
 
 
-def some_objects(database: Database, connection: sa.Connection, cls: Class, codes: Sequence[str]) -> str:
-    """Return the values of ``codes`` of the first three objects in the default order of their class.
+def some_objects(
+    database: Database, connection: sa.Connection, cls: Class, codes: Sequence[str], reader: Reader
+) -> str:
+    """Return the values of ``codes`` of the first three objects that a reader sees, in their class's default order.
 
     Values of one object are joined by blanks; ``...`` tells that there are more objects. Two statements, one more for
     friendly names.
@@ -30,11 +33,23 @@ def some_objects(database: Database, connection: sa.Connection, cls: Class, code
         text = bind(cls.attributes[code]).columns[0].kind in TEXT_KINDS
         column = database.key(columns[code]) if text else columns[code]
         by.append(column if ascending else column.desc())
-    found = connection.execute(plan.select.order_by(*by, plan.key).limit(SHOWN + 1)).all()
+    select = plan.select
+    if is_filtered(database, cls.name, reader):
+        select = select.where(plan.key.in_(visible_ids(database, cls.name, reader)))
+    found = connection.execute(select.order_by(*by, plan.key).limit(SHOWN + 1)).all()
     ids = [row[0] for row in found[:SHOWN]]
     records = fetch(database, connection, cls.name, ids, codes)
     shown = [" ".join(_text(cls, code, records[id_].values[code]) for code in codes) for id_ in ids if id_ in records]
     return ", ".join(shown) + ("..." if len(found) > SHOWN else "")
+
+
+def hides_some(database: Database, connection: sa.Connection, cls: Class, reader: Reader) -> bool:
+    """Return whether there are objects of a class that a reader does not see; one statement at most."""
+    if not is_filtered(database, cls.name, reader):
+        return False
+    plan = reading(database, cls, ())
+    hidden = plan.select.where(plan.key.not_in(visible_ids(database, cls.name, reader)))
+    return connection.execute(hidden.limit(1)).first() is not None
 
 
 def _order(cls: Class) -> list[tuple[str, bool]]:

@@ -6,6 +6,7 @@ Every function costs a fixed number of statements per chunk of ids or rows, neve
 from itopd.objects.fetch import CHUNK, Record, fetch, final_classes, friendly_name, friendly_names
 from itopd.objects.find import equality, find
 from itopd.objects.rows import chunks, is_stored, reading, stored_codes
+from itopd.objects.visible import is_filtered, seen, visible_ids
 
 __all__ = [
     "CHUNK",
@@ -17,7 +18,10 @@ __all__ = [
     "find",
     "friendly_name",
     "friendly_names",
+    "is_filtered",
     "is_stored",
     "reading",
+    "seen",
     "stored_codes",
+    "visible_ids",
 ]

@@ -12,9 +12,12 @@ from itopd.oql.tree import Expression, Field, In, InQuery, Join, Name, Number, P
 _SILOS = frozenset({"bizmodel", "silo", "filter"})
 _ORGANIZATIONS = "reader's organizations"
 """Name of the argument that holds the allowed organizations; no query can write it."""
-_ADMINISTRATORS = (
-    "id NOT IN (SELECT u FROM URP_UserProfile AS p JOIN User AS u ON p.userid = u.id WHERE p.profileid = 1)"
-)
+_ABOUT_ADMINISTRATORS = {
+    "User": "id NOT IN (SELECT u FROM URP_UserProfile AS p JOIN User AS u ON p.userid = u.id WHERE p.profileid = 1)",
+    "URP_Profiles": "id != 1",
+    "URP_UserProfile": "profileid != 1",
+}
+"""Root class -> what its objects are that have nothing to do with administrators (``http.md`` §3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Reader:
     classes_denied: frozenset[str] = frozenset()
     """Classes that no profile lets read: their queries give nothing."""
     hide_administrators: bool = False
-    """Accounts of administrators are left out: whoever is none does not see them."""
+    """Accounts of administrators, their profile and its links are left out: whoever is none does not see them."""
     strict: bool = False
     """Rights hold for joined objects and for those behind keys, too, and not for the selected ones only (§10): an
     invisible object is as one that is not there, for conditions and for columns."""
@@ -48,8 +51,8 @@ class Reader:
         """Yield the conditions under which objects of a class may be seen at all, with unqualified names."""
         if cls.name in self.classes_denied:
             yield Number(0)
-        if self.hide_administrators and "User" in cls.lineage:
-            yield parse_condition(_ADMINISTRATORS)
+        if self.hide_administrators and cls.root in _ABOUT_ADMINISTRATORS:
+            yield parse_condition(_ABOUT_ADMINISTRATORS[cls.root])
         owner = cls.owner_org_attribute
         if self.allowed_orgs and owner is not None and not _SILOS.isdisjoint(cls.category.split(",")):
             yield InQuery(Field(None, Name(owner)), False, _allowed())

@@ -10,7 +10,15 @@ from typing import BinaryIO
 
 import structlog
 
-from itopd.access import Account, account_of, authenticate, require_administrator
+from itopd.access import (
+    Account,
+    Rights,
+    account_of,
+    authenticate,
+    reader_of,
+    require_more_than_portal,
+    rights_of,
+)
 from itopd.behaviours import BEHAVIOURS, UnportedGuard
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database, open_database
@@ -18,11 +26,16 @@ from itopd.database.copying import require_finished
 from itopd.datamodel import LinkTracking, Model, bundled_model, load_model
 from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
 from itopd.errors import AccessDenied, DatabaseError
+from itopd.oql import Reader
 from itopd.rules import Rules
 from itopd.service import Context, Progress
 from itopd.settings import Settings
 from itopd.wiring.maintenance import is_attached
-from itopd.writing import Guard, Writer
+from itopd.writing import Guard, RightsGuard, Writer
+
+_USERS_WRITE = 1
+_ADMINISTRATORS_WRITE = 2
+"""Bits of ``access_mode`` (``spec/heartbeat.md`` §1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +49,10 @@ class Application:
     dictionary: Dictionary
     guards: tuple[Guard, ...] = ()
 
-    @property
-    def writer(self) -> Writer:
-        """Return a writer with everybody who takes part in writes."""
-        return writer_of(self.database, self.rules, self.clock, guards=self.guards)
-
     def account(self, login: str, password: str) -> Account:
-        """Return who acts: the account of these credentials, else ``run_as``; administrators only, for now.
+        """Return who acts: the account of these credentials, else ``run_as``.
 
-        Raises :class:`AccessDenied`.
+        Raises :class:`AccessDenied` for wrong credentials, and for an account that is for the portal only.
         """
         if password and not login:
             raise AccessDenied("auth_pwd was given without auth_user: give both, or neither to act as run_as")
@@ -54,8 +62,32 @@ class Application:
                 if login
                 else account_of(self.database, connection, self.settings.run_as)
             )
-        require_administrator(account, "this service")
+        require_more_than_portal(account)
         return account
+
+    def rights(self, account: Account) -> Rights:
+        """Return what an account may do with which class, as the settings have it."""
+        bit = _ADMINISTRATORS_WRITE if account.is_administrator else _USERS_WRITE
+        return rights_of(
+            self.database.model,
+            frozenset(account.profiles),
+            may_write=bool(self.settings.access_mode & bit),
+            legacy=self.settings.user_rights_legacy,
+        )
+
+    def reader(self, account: Account) -> Reader:
+        """Return what an account sees."""
+        return reader_of(
+            account,
+            self.rights(account),
+            hide_administrators=self.settings.security_hide_administrators,
+            strict=self.rules.strict_rights,
+        )
+
+    def writer(self, account: Account) -> Writer:
+        """Return a writer for an account, with everybody who takes part in writes."""
+        guard = RightsGuard(account, self.rights(account), self.reader(account))
+        return writer_of(self.database, self.rules, self.clock, guards=[guard, *self.guards])
 
     def context(
         self,
@@ -74,8 +106,10 @@ class Application:
             clock=self.clock,
             database=self.database,
             dictionary=self.dictionary.in_language(account.language, self.settings.default_language),
-            writer=self.writer,
+            writer=self.writer(account),
             account=account,
+            rights=self.rights(account),
+            reader=self.reader(account),
             log=structlog.get_logger().bind(run=run_id),
             run_id=run_id,
             output=output,
@@ -108,8 +142,8 @@ def open_configured_database(settings: Settings) -> Database:
     return open_database(settings.database_url, model_of(settings), settings.zone, settings.db_subname)
 
 
-def writer_of(database: Database, rules: Rules, clock: Clock, guards: Sequence[Guard] = ()) -> Writer:
-    """Return the writer with everybody who takes part in writes."""
+def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequence[Guard] = ()) -> Writer:
+    """Return the writer with everybody who takes part in writes; without guards nobody's rights are looked at."""
     return Writer(database, clock, rules, guards=guards, behaviours=BEHAVIOURS)
 
 

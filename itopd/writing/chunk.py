@@ -411,6 +411,7 @@ class Chunk:
             draft = None if item is None else self._update(item, intent.values)
         if draft is None:
             return list(_not_found(intent).issues)
+        draft.asked = False
         self._read_trees([draft])
         verdict = self._judge(draft, depth)
         return [*verdict.issues, *verdict.warnings]

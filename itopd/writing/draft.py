@@ -15,7 +15,7 @@ from itopd.writing.working import Item
 class Draft:
     """See :class:`itopd.writing.protocols.Draft`. Between :meth:`begin` and the verdict it changes, never after."""
 
-    __slots__ = ("base", "changes", "given", "hooked", "id", "item", "layout", "now", "problems", "unique")
+    __slots__ = ("asked", "base", "changes", "given", "hooked", "id", "item", "layout", "now", "problems", "unique")
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Draft:
         base: Mapping[str, Any],
         now: str,
     ) -> None:
+        self.asked = True
         self.layout = layout
         self.item = item
         """``None`` for a creation."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from itopd.datamodel import Class
+from itopd.oql import Reader
 from itopd.writing.intents import Change, Intent, Issue
 
 
@@ -32,6 +33,11 @@ class Draft(Protocol):
     @property
     def new(self) -> bool:
         """Whether it is being created."""
+        ...
+
+    @property
+    def asked(self) -> bool:
+        """Whether the caller asked for it; a behaviour brought it about otherwise."""
         ...
 
     @property
@@ -73,6 +79,10 @@ class Present(Protocol):
 
         Files, logs and long texts are loaded only when named in ``codes``.
         """
+        ...
+
+    def seen(self, cls: str, ids: Iterable[int], reader: Reader) -> frozenset[int]:
+        """Return which of the ids of stored objects of a class a reader sees; for ``prepare`` only."""
         ...
 
     def value(self, cls: str, id: int, code: str) -> Any:  # noqa: A002, ANN401

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from itopd.database import Database
 from itopd.datamodel import Class, Model
-from itopd.objects import equality, fetch, final_classes, find
+from itopd.objects import equality, fetch, final_classes, find, is_filtered, seen
+from itopd.oql import Reader
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node, Tree
 
@@ -150,6 +151,12 @@ class Working:
     def find(self, cls: str, codes: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
         """Return the ids of the stored objects that have these values; one statement per 1,000 rows."""
         return find(self._database, self._connection, cls, codes, rows) if rows else []
+
+    def seen(self, cls: str, ids: Iterable[int], reader: Reader) -> frozenset[int]:
+        """Return which of the ids of stored objects of a class a reader sees; one statement per 1,000."""
+        if not is_filtered(self._database, cls, reader):
+            return frozenset(ids)
+        return seen(self._database, self._connection, cls, ids, reader)
 
     def look_up_targets(self, root: str, ids: Iterable[int]) -> None:
         """Learn the final classes of the objects of a root class that keys point to; one statement per 1,000."""

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from itopd.access import Account, account_of, authenticate, hash_password, require_administrator
+from itopd.access import Account, account_of, authenticate, require_administrator, require_more_than_portal
 from itopd.database import Database
 from itopd.errors import AccessDenied
-
-SECRET = hash_password("secret")
+from tests.support.accounts import add_user
 
 
 @pytest.fixture
 def connection(sample: Database) -> Iterator[sa.Connection]:
     with sample.write() as opened:
         yield opened
-
-
-def add_user(
-    database: Database,
-    connection: sa.Connection,
-    login: str,
-    *,
-    cls: str = "UserLocal",
-    status: str = "enabled",
-    stored: str = SECRET,
-    profiles: Sequence[int] = (),
-    orgs: Sequence[int] = (),
-) -> None:
-    user_id = 1000 + connection.execute(sa.select(sa.func.count()).select_from(database.table("User"))).scalar_one()
-
-    def insert(name: str, **values: object) -> None:
-        connection.execute(database.table(name).insert().values(**values))
-
-    insert("User", id=user_id, contactid=0, login=login, language="FR FR", status=status, finalclass=cls)
-    if cls == "UserLocal":
-        insert("UserLocal", id=user_id, password_hash=stored.encode(), password_salt=b"")
-    for profile_id in profiles:
-        insert("URP_UserProfile", userid=user_id, profileid=profile_id)
-    for org_id in orgs:
-        insert("URP_UserOrg", userid=user_id, allowed_org_id=org_id)
 
 
 @pytest.mark.parametrize("login", ["admin", "ADMIN", "admin ", "ádmin"])
@@ -56,8 +30,8 @@ def test_the_administrator_of_the_sample_logs_in_however_the_database_compares_h
         contact_id=1,
         friendly_name="My first name My last name",
         language="EN US",
-        is_administrator=True,
-        profiles=frozenset({"Administrator"}),
+        profiles={1: "Administrator"},
+        assigned_orgs=None,
         allowed_orgs=None,
     )
 
@@ -66,7 +40,7 @@ def test_an_account_without_person_is_called_by_its_login(sample: Database, conn
     add_user(sample, connection, "joe", profiles=[3, 1024])
     account = authenticate(sample, connection, "joe", "secret")
     assert (account.friendly_name, account.contact_id, account.language) == ("joe", 0, "FR FR")
-    assert account.profiles == {"Configuration Manager", "REST Services User"}
+    assert account.profiles == {3: "Configuration Manager", 1024: "REST Services User"}
     assert not account.is_administrator
 
 
@@ -88,11 +62,28 @@ def test_every_refusal_reads_the_same(sample: Database, connection: sa.Connectio
     assert messages == {"wrong login or password for '?', or the account is disabled: check auth_user and auth_pwd"}
 
 
-def test_a_hash_that_itopd_cannot_check_is_refused_and_logged(sample: Database, connection: sa.Connection) -> None:
-    add_user(sample, connection, "argon", stored="$argon2id$v=19$m=65536,t=4,p=1$c2FsdHNhbHQ$aGFzaA")
+def test_argon2_accounts_log_in(sample: Database, connection: sa.Connection) -> None:
+    stored = "$argon2id$v=19$m=65536,t=4,p=1$RUhORnZwY0VDejVOLlhMVA$NKqBXebjSBfhhnt8RZjlGfUrZVP2nVVKaRvNgUYqBt0"
+    add_user(sample, connection, "argon", stored=stored)
+    assert authenticate(sample, connection, "argon", "secret").login == "argon"
+
+
+def test_a_hash_that_would_exhaust_the_machine_is_refused_and_logged(
+    sample: Database, connection: sa.Connection
+) -> None:
+    add_user(sample, connection, "argon", stored="$argon2id$v=19$m=99999999,t=4,p=1$c2FsdHNhbHQ$aGFzaA")
     with capture_logs() as logs, pytest.raises(AccessDenied):
         authenticate(sample, connection, "argon", "secret")
-    assert [(entry["event"], entry["login"]) for entry in logs] == [("password_hash_unsupported", "argon")]
+    assert [(entry["event"], entry["login"]) for entry in logs] == [("password_hash_too_costly", "argon")]
+
+
+def test_a_portal_account_opens_nothing_but_the_portal(sample: Database, connection: sa.Connection) -> None:
+    add_user(sample, connection, "both", profiles=[1, 2])
+    add_user(sample, connection, "power", profiles=[12])
+    both = authenticate(sample, connection, "both", "secret")
+    with pytest.raises(AccessDenied, match="Portal user is not allowed: 'both' has the profile 'Portal user'"):
+        require_more_than_portal(both)
+    require_more_than_portal(account_of(sample, connection, "power"))
 
 
 def test_organizations_come_with_all_below_them(sample: Database, connection: sa.Connection) -> None:
@@ -103,8 +94,11 @@ def test_organizations_come_with_all_below_them(sample: Database, connection: sa
     add_user(sample, connection, "all")
     add_user(sample, connection, "lost", orgs=[4711])
     add_user(sample, connection, "boss", orgs=[1], profiles=[1])
-    orgs = {login: account_of(sample, connection, login).allowed_orgs for login in ("some", "all", "lost", "boss")}
+    accounts = {login: account_of(sample, connection, login) for login in ("some", "all", "lost", "boss")}
+    orgs = {login: account.allowed_orgs for login, account in accounts.items()}
     assert orgs == {"some": {1, 3, 90}, "all": None, "lost": frozenset(), "boss": None}
+    given = {login: account.assigned_orgs for login, account in accounts.items()}
+    assert given == {"some": {1, 3}, "all": None, "lost": {4711}, "boss": None}
 
 
 def test_the_acting_account_needs_no_password_but_must_be_there_and_enabled(

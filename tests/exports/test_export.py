@@ -26,7 +26,7 @@ from itopd.settings import ParameterFile, Settings, resolve_parameters
 from itopd.wiring import Application
 from itopd.writing import Change, Create
 
-ADMIN = Account("admin", 1, 1, "Ann Admin", "EN US", True, frozenset({"Administrator"}), None)
+ADMIN = Account("admin", 1, 1, "Ann Admin", "EN US", {1: "Administrator"})
 NOW = FixedClock(datetime(2026, 11, 23, 12, tzinfo=UTC))
 
 

@@ -17,10 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
-from itopd.access import authenticate
-from itopd.behaviours import BEHAVIOURS
 from itopd.cli.exit_codes import itop_exit_code
 from itopd.clock import SystemClock
 from itopd.database import Database
@@ -28,9 +24,8 @@ from itopd.dictionary import Dictionary, bundled_dictionary
 from itopd.errors import ItopdError
 from itopd.imports import SERVICE
 from itopd.rules import ITOP
-from itopd.service import Context
 from itopd.settings import Settings, parse_arguments, read_parameter_files, resolve_parameters
-from itopd.writing import Writer
+from itopd.wiring import Application, writer_of
 from tests.golden.accounts import give_accounts
 from tests.golden.dbdiff import compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, instead, replays
@@ -87,7 +82,7 @@ def _give(database: Database, step: Json) -> None:
     elif "import" in step:
         given = step["import"]
         if given["class"] == "UserLocal":
-            give_accounts(database, Writer(database, SystemClock(), ITOP, behaviours=BEHAVIOURS), given["csv"])
+            give_accounts(database, writer_of(database, ITOP, SystemClock()), given["csv"])
             return
         params = {"class": given["class"], "charset": "UTF-8", "no_localize": "1", **given.get("params", {})}
         run = {"user": "admin", "password": "admin", "params": params, "csv": given["csv"]}
@@ -125,30 +120,17 @@ def _run(database: Database, words: Sequence[str], output: io.BytesIO, report: P
     files = read_parameter_files(str(given.get("param_file", "")), ITOP)
     parameters = resolve_parameters(SERVICE.parameters, words, files, ITOP, other_known=CREDENTIALS).values
     login, password = (str(given.get(name) or files.values.get(name, "")) for name in sorted(CREDENTIALS, reverse=True))
-    clock = SystemClock()
-    with database.read() as connection:
-        account = authenticate(database, connection, login, password)
-    context = Context(
-        settings=Settings(),
-        rules=ITOP,
-        clock=clock,
-        database=database,
-        dictionary=_dictionary(database, account.language),
-        writer=Writer(database, clock, ITOP, behaviours=BEHAVIOURS),
-        account=account,
-        log=structlog.get_logger(),
-        run_id="golden",
-        output=output,
-        progress=lambda *_: None,
-        should_stop=lambda: False,
+    application = Application(Settings(), ITOP, SystemClock(), database, _dictionary(database))
+    context = application.context(
+        application.account(login, password), output=output, progress=lambda *_: None, run_id="golden"
     )
     return SERVICE.run(context, parameters.model_copy(update={"report": str(report)}))
 
 
-def _dictionary(database: Database, language: str) -> Dictionary:
+def _dictionary(database: Database) -> Dictionary:
     """Return the labels as an iTop with French and German dictionaries has them."""
     texts = {name: reference_entries(name) for name in LANGUAGES}
-    return bundled_dictionary(database.model).with_texts(texts).in_language(language)
+    return bundled_dictionary(database.model).with_texts(texts)
 
 
 # --- sentences to tokens ----------------------------------------------------------------------------------------------
@@ -186,7 +168,7 @@ _REFUSALS_OURS = _patterns(
     (r"#Unknown reconciliation key: '(.*?)'.*", r"<key \1>"),
     (r"#Reconciliation key not found in the input columns: '(.*?)'.*", r"<absent key \1>"),
     (r"#No reconciliation scheme could be defined.*class '(.*?)' declares \((.*?)\).*", r"<no keys \1 \2>"),
-    (r"#the import of (\w+) objects is open to administrators only.*", r"<not allowed \1>"),
+    (r"#You are not allowed to perform a bulk update of objects of class (\w+).*", r"<not allowed \1>"),
     (r"#Warning: (Input column|Reconciliation key) '(.*?)' is ambiguous.*; (\w+) is used", r"<ambiguous \1 \2 \3>"),
     (r"Missing argument '(.*?)'.*", r"<missing \1>"),
     (r"wrong login or password for '(.*?)'.*", r"<credentials \1>"),
@@ -235,6 +217,10 @@ _CELLS_RECORDED = _patterns(
         r"Pas de correspondance avec '(.*?)'\. Valeur\(s\) possible\(s\) pour l'objet '(.*?)' : (.*?)(?=;|$)",
         r"<no object \1 of \2 in \3>",
     ),
+    (
+        r"There are some '(.*?)' objects not visible with your current profile\. Some .*? value\(s\): (.*?)(?=;|$)",
+        r"<unseen of \1 in \2>",
+    ),
     (r"Invalid value for attribute\. Null not allowed", "<key null>"),
     (r"Invalid value for attribute\. Missing mandatory value", "<key missing>"),
     (r"Invalid value for attribute\. Ambiguous: found (\d+) objects", r"<key ambiguous \1>"),
@@ -254,6 +240,10 @@ _CELLS_OURS = _patterns(
         r"<read only \1 \2 \3>",
     ),
     (r"nothing matches '(.*?)', some of '(.*?)' there are: (.*?)(?=;|$)", r"<no object \1 of \2 in \3>"),
+    (
+        r"nothing that this account sees matches '.*?', it does not see all of '(.*?)', some .*?: (.*?)(?=;|$)",
+        r"<unseen of \1 in \2>",
+    ),
     (r"no key: <null>", "<key null>"),
     (r"no key: a key to look the object up by must not be empty", "<key missing>"),
     (r"no key: ambiguous, found (\d+) objects", r"<key ambiguous \1>"),

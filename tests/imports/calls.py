@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from itopd.access import Account
-from itopd.behaviours import BEHAVIOURS
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database
 from itopd.dictionary import bundled_dictionary
@@ -22,9 +19,9 @@ from itopd.imports.parameters import Parameters
 from itopd.rules import ITOPD, Rules
 from itopd.service import Context, Progress, Result
 from itopd.settings import Settings
-from itopd.writing import Writer
+from itopd.wiring import Application
 
-ADMIN = Account("admin", 1, 0, "My first name My last name", "EN US", True, frozenset({"Administrator"}), None)
+ADMIN = Account("admin", 1, 0, "My first name My last name", "EN US", {1: "Administrator"})
 
 
 @dataclass(frozen=True)
@@ -57,21 +54,9 @@ def make_context(
     progress: Progress = lambda *_: None,
 ) -> Context:
     """Return a context whose output is kept in memory."""
-    clock = clock or SystemClock()
-    return Context(
-        settings=settings or Settings(),
-        rules=rules,
-        clock=clock,
-        database=database,
-        dictionary=bundled_dictionary(database.model).in_language(account.language),
-        writer=Writer(database, clock, rules, behaviours=BEHAVIOURS),
-        account=account,
-        log=structlog.get_logger(),
-        run_id="test",
-        output=io.BytesIO(),
-        progress=progress,
-        should_stop=should_stop,
-    )
+    dictionary = bundled_dictionary(database.model)
+    application = Application(settings or Settings(), rules, clock or SystemClock(), database, dictionary)
+    return application.context(account, output=io.BytesIO(), progress=progress, run_id="test", should_stop=should_stop)
 
 
 def import_rows(context: Context, cls: str, data: str | bytes, **parameters: Any) -> Imported:

@@ -78,10 +78,17 @@ def test_with_itops_rules_the_error_is_a_line_of_the_output(
     assert imported.result.exit_code == 0
 
 
-def test_only_administrators_import(empty: Database) -> None:
-    portal = replace(ADMIN, is_administrator=False, profiles=frozenset({"Portal user"}))
-    with pytest.raises(AccessDenied, match="the import of Person objects is open to administrators only"):
-        import_rows(make_context(empty, account=portal), "Person", GOOD)
+def test_an_import_needs_the_right_to_write_the_class_in_bulk(empty: Database) -> None:
+    author = replace(ADMIN, login="ann", profiles={11: "Document author"})
+    with pytest.raises(
+        AccessDenied,
+        match=r"You are not allowed to perform a bulk update of objects of class Person: 'ann' has the profiles: Docu",
+    ):
+        import_rows(make_context(empty, account=author), "Person", GOOD)
+    manager = replace(ADMIN, profiles={3: "Configuration Manager"})
+    frozen = make_context(empty, account=manager, settings=Settings(access_mode=2))
+    with pytest.raises(AccessDenied, match="access_mode lets 'admin' only read"):
+        import_rows(frozen, "Person", GOOD)
 
 
 def test_a_missing_file_and_no_file_at_all(empty: Database, tmp_path: Path) -> None:
