@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from itopd.access import Action
 from itopd.errors import AccessDenied, DatabaseError, ModelError
+from itopd.oql import Reader
 from itopd.rules import ITOP, ITOPD
 from itopd.settings import Settings
 from itopd.wiring import model_of, open_application
@@ -45,12 +47,41 @@ def test_credentials_are_checked(installed: Place) -> None:
                 application.account(login, password)
 
 
-def test_accounts_without_the_administrators_profile_are_refused(installed: Place) -> None:
-    with sqlite3.connect(installed.folder / "itopd.db") as database:
-        database.execute("UPDATE priv_urp_userprofile SET profileid = 3")
+def _give_profile(made: Place, profile: int) -> None:
+    with sqlite3.connect(made.folder / "itopd.db") as database:
+        database.execute("UPDATE priv_urp_userprofile SET profileid = ?", (profile,))
     database.close()
-    with open_application(_settings(installed)) as application, pytest.raises(AccessDenied, match="dministrator"):
-        application.account("admin", PASSWORD)
+
+
+def test_a_portal_account_is_refused_whether_it_logs_in_or_is_run_as(installed: Place) -> None:
+    _give_profile(installed, 2)
+    with open_application(_settings(installed)) as application:
+        for login, password in [("admin", PASSWORD), ("", "")]:
+            with pytest.raises(AccessDenied, match="Portal user is not allowed"):
+                application.account(login, password)
+
+
+def test_an_account_acts_with_the_rights_of_its_profiles(installed: Place) -> None:
+    _give_profile(installed, 3)
+    with open_application(_settings(installed)) as application:
+        account = application.account("admin", PASSWORD)
+        rights = application.rights(account)
+        assert rights.allows(Action.BULK_WRITE, "Server")
+        assert not rights.allows(Action.BULK_WRITE, "UserRequest")
+        reader = application.reader(account)
+        assert (reader.strict, reader.hide_administrators) == (True, True)
+        assert "UserLocal" in reader.classes_denied
+    for mode, may_write in [(0, False), (1, True), (2, False), (3, True)]:
+        with open_application(_settings(installed, access_mode=mode)) as application:
+            assert application.rights(application.account("", "")).may_write is may_write
+
+
+def test_administrators_see_everything_and_write_while_only_they_may(installed: Place) -> None:
+    settings = _settings(installed, access_mode=2)
+    with open_application(settings) as application:
+        administrator = application.account("", "")
+        assert application.reader(administrator) == Reader()
+        assert application.rights(administrator).may_write
 
 
 def test_a_database_without_tables_is_refused_with_what_to_do(tmp_path: Path) -> None:
