@@ -59,8 +59,8 @@ class OqlError(ItopdError):
     """A query is wrong.
 
     ``problem`` is one of the kinds of ``spec/oql.md`` §4 (``lexical``, ``syntax``, ``unknown_class``, ...), ``word``
-    the offending text, ``position`` its 0-based byte offset in the UTF-8 query, ``at_end`` tells a query that ended
-    too early (``position`` is then its length).
+    the offending text, ``position`` its 0-based byte offset in the UTF-8 query, ``line`` and ``column`` (in characters)
+    the same from 1, ``at_end`` tells a query that ended too early (``position`` is then its length).
     """
 
     exit_code = 64
@@ -73,6 +73,8 @@ class OqlError(ItopdError):
         *,
         word: str | None = None,
         position: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
         at_end: bool = False,
         suggestion: str | None = None,
     ) -> None:
@@ -80,6 +82,8 @@ class OqlError(ItopdError):
         self.problem = problem
         self.word = word
         self.position = position
+        self.line = line
+        self.column = column
         self.at_end = at_end
         self.suggestion = suggestion
 

@@ -34,6 +34,9 @@ class AttributeReader:
 
     def read(self, source: Source, code: str) -> Value:
         """Return the value of an attribute, or of ``id``."""
+        return source.once(code, self._read)
+
+    def _read(self, source: Source, code: str) -> Value:
         if code == ID:
             return Value(source.id, Kind.NUMBER)
         if code == FRIENDLY_NAME:

@@ -28,7 +28,7 @@ from itopd.oql.tree import (
 )
 
 if TYPE_CHECKING:
-    from lark import Token
+    from itopd.oql.lexer import Lexeme
 
 GREATEST = 9223372036854775807
 """Greater numbers are clamped to it (§1)."""
@@ -39,7 +39,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 class Builder:
     """The callbacks of the grammar; each takes the list of its parts and returns a node.
 
-    Tokens hold UTF-8 bytes as Latin-1 characters; their ``start_pos`` is a byte offset.
+    Lexemes hold UTF-8 bytes as Latin-1 characters; their ``start_pos`` is a byte offset.
     """
 
     def start(self, parts: Sequence[Any]) -> Query | Union:
@@ -89,11 +89,11 @@ class Builder:
         condition: Expression | None = parts[0]
         return None if condition == Number(1) else condition
 
-    def or_operator(self, parts: Sequence[Any]) -> Any:  # noqa: ANN401 - a token
-        """Return the operator's token."""
+    def in_operator(self, parts: Sequence[Lexeme]) -> Lexeme:
+        """Return the operator."""
         return parts[0]
 
-    and_operator = comparison_operator = product_operator = in_operator = function_name = or_operator
+    function_name = in_operator
 
     def unit(self, parts: Sequence[Any]) -> str:
         """Return the unit of an interval."""
@@ -141,23 +141,24 @@ class Builder:
         query: Query | Union = parts[0]
         return query
 
-    def text(self, parts: Sequence[Token]) -> Text:
+    def text(self, parts: Sequence[Lexeme]) -> Text:
         """Return a text without its quotes and escapes."""
-        return Text(_ESCAPED.sub(r"\1", _decode(parts[0][1:-1])), _position(parts[0]))
+        return Text(_ESCAPED.sub(r"\1", _decode(parts[0].text[1:-1])), parts[0].start_pos)
 
-    def number(self, parts: Sequence[Token]) -> Number:
+    def number(self, parts: Sequence[Lexeme]) -> Number:
         """Return a number of either notation."""
-        hexadecimal = parts[0].startswith("0x")
-        return Number(_integer(parts[0], hexadecimal), _position(parts[0]), hexadecimal)
+        digits = parts[0].text
+        hexadecimal = digits.startswith("0x")
+        return Number(_integer(digits, hexadecimal), parts[0].start_pos, hexadecimal)
 
-    def negative(self, parts: Sequence[Token]) -> Number:
+    def negative(self, parts: Sequence[Lexeme]) -> Number:
         """Return a number with a sign."""
         number = self.number(parts)
         return replace(number, value=-number.value)
 
-    def null(self, parts: Sequence[Token]) -> Null:
+    def null(self, parts: Sequence[Lexeme]) -> Null:
         """Return ``NULL``."""
-        return Null(_position(parts[0]))
+        return Null(parts[0].start_pos)
 
     def bare_field(self, parts: Sequence[Name]) -> Field:
         """Return an unqualified attribute."""
@@ -167,10 +168,10 @@ class Builder:
         """Return ``alias.attribute``."""
         return Field(parts[0], parts[1])
 
-    def parameter(self, parts: Sequence[Token]) -> Parameter:
+    def parameter(self, parts: Sequence[Lexeme]) -> Parameter:
         """Return ``:name`` or ``:name->attribute``."""
-        name, arrow, attribute = parts[0][1:].partition("->")
-        return Parameter(name, attribute if arrow else None, _position(parts[0]))
+        name, arrow, attribute = parts[0].text[1:].partition("->")
+        return Parameter(name, attribute if arrow else None, parts[0].start_pos)
 
     def function(self, parts: Sequence[Any]) -> Function:
         """Return a call; lark stands in ``None`` for an empty argument list."""
@@ -182,19 +183,15 @@ class Builder:
         amount, unit = parts
         return Interval(amount, unit, amount.position)
 
-    def name(self, parts: Sequence[Token]) -> Name:
+    def name(self, parts: Sequence[Lexeme]) -> Name:
         """Return a name without its backticks."""
-        token = parts[0]
-        text = token[1:-1] if token.startswith("`") else str(token)
-        return Name(_decode(text), _position(token))
+        word = parts[0]
+        text = _decode(word.text[1:-1]) if word.text.startswith("`") else word.text
+        return Name(text, word.start_pos)
 
 
 def _decode(characters: str) -> str:
     return characters.encode("latin-1").decode("utf-8")
-
-
-def _position(token: Token) -> int:
-    return token.start_pos or 0
 
 
 def _integer(digits: str, hexadecimal: bool) -> int:

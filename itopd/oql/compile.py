@@ -22,6 +22,7 @@ from itopd.oql.dialect import Dialect
 from itopd.oql.mariadb import MariaDb
 from itopd.oql.members import Member, MemberCompiler
 from itopd.oql.names import ID
+from itopd.oql.places import locating
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import ResolvedQuery
 from itopd.oql.sources import Source
@@ -88,8 +89,7 @@ def compile_query(
     the first selected class, then by ids. Aliases of ``columns`` are selected ones. Raises :class:`OqlError`
     (``missing_argument``, ``bad_argument``) and :class:`ModelError` for a path that leads nowhere.
     """
-    compiler = MemberCompiler(database, _dialect(database), arguments, reader, now)
-    compiled = [compiler.compile(query, {}) for query in members(resolved.tree)]
+    compiler, compiled = _members(resolved, database, arguments, reader, now)
     if len(compiled) == 1 and compiled[0].is_distinct:
         sources = compiled[0].selected()
         render: Callable[..., Statement] = compiled[0].select
@@ -115,8 +115,7 @@ def compile_count(
     reader: Reader = EVERYTHING,
 ) -> Statement:
     """Return the statement that counts the selected tuples with at least one object."""
-    compiler = MemberCompiler(database, _dialect(database), arguments, reader, now)
-    compiled = [compiler.compile(query, {}) for query in members(resolved.tree)]
+    compiler, compiled = _members(resolved, database, arguments, reader, now)
     if len(compiled) == 1 and compiled[0].is_distinct:
         statement = compiled[0].select(sa.func.count())
         sources = compiled[0].selected()
@@ -128,6 +127,14 @@ def compile_count(
     if resolved.depth > _ANY_ENGINE_TAKES:
         compiler.dialect.check_depth(statement)
     return statement
+
+
+def _members(
+    resolved: ResolvedQuery, database: Database, arguments: Mapping[str, Argument], reader: Reader, now: str
+) -> tuple[MemberCompiler, list[Member]]:
+    compiler = MemberCompiler(database, _dialect(database), arguments, reader, now)
+    with locating(resolved.tree.source):
+        return compiler, [compiler.compile(query, {}) for query in members(resolved.tree)]
 
 
 def _any_object(ids: Sequence[Sql]) -> Sql:

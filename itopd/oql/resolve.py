@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NoReturn
 
 from itopd.datamodel import Attribute, Class, Model
 from itopd.errors import OqlError
 from itopd.oql.functions import FUNCTIONS
 from itopd.oql.names import ID, nearest, usable_names
+from itopd.oql.parser import KEPT_LENGTH
+from itopd.oql.places import locating
 from itopd.oql.tree import (
     Binary,
     Expression,
@@ -91,7 +94,28 @@ class ResolvedQuery:
 
 def resolve(tree: Query | Union, model: Model) -> ResolvedQuery:
     """Check a query against a model and qualify its attributes; raise :class:`OqlError` at the first failure."""
-    resolved = _Resolver(model).tree(tree, {})
+    asked = _Asked(tree, model)
+    return _recent(asked) if len(tree.source) <= KEPT_LENGTH else _resolve(asked)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Asked:
+    """The very same tree and model: the parser gives one tree for one text."""
+
+    tree: Query | Union
+    model: Model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self.tree is other.tree and self.model is other.model
+
+    def __hash__(self) -> int:
+        return hash((id(self.tree), id(self.model)))
+
+
+def _resolve(asked: _Asked) -> ResolvedQuery:
+    tree, model = asked.tree, asked.model
+    with locating(tree.source):
+        resolved = _Resolver(model).tree(tree, {})
     nodes = list(walk(resolved))
     used = [node for node, _depth in nodes if isinstance(node, Parameter)]
     return ResolvedQuery(
@@ -104,6 +128,9 @@ def resolve(tree: Query | Union, model: Model) -> ResolvedQuery:
     )
 
 
+_recent = lru_cache(maxsize=512)(_resolve)
+
+
 @dataclass(frozen=True)
 class _Resolver:
     model: Model
@@ -112,7 +139,7 @@ class _Resolver:
         """Resolve a query or union; ``outer`` are the aliases of the enclosing queries with their classes."""
         if isinstance(tree, Query):
             return self.query(tree, outer)
-        union = Union(tuple(self.query(member, outer) for member in tree.members))
+        union = replace(tree, members=tuple(self.query(member, outer) for member in tree.members))
         _selected(union, self.model)
         return union
 
@@ -360,7 +387,6 @@ def _fail_join(name: Name, message: str) -> NoReturn:
 
 def _fail(problem: str, message: str, word: str | None, position: int, known: Iterable[str] = ()) -> NoReturn:
     suggestion = nearest(word or "", known)
-    message += f" (at position {position})"
     if suggestion is not None:
         message += f"; did you mean '{suggestion}'?"
     raise OqlError(problem, message, word=word, position=position, suggestion=suggestion)

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from itopd.database import Database
 from itopd.datamodel import Class
 from itopd.errors import ModelError
-from itopd.oql.values import Sql, all_of
+from itopd.oql.values import Sql, Value, all_of
 
 
 @dataclass(slots=True)
@@ -35,6 +35,8 @@ class _Asked:
     targets: dict[tuple[str, str, bool], tuple[Sql, Source]] = field(default_factory=dict)
     """What keys lead to, with the condition that ties it, by class that declares the key, its code, and whether the
     reader's rights hold there."""
+    read: dict[tuple[str, str, bool], Value] = field(default_factory=dict)
+    """Values that were made of it, by class and code, and whether the reader's rights hold behind its keys."""
 
 
 class Tables:
@@ -91,6 +93,14 @@ class Source:
         view = copy(self)
         view._sight = None  # noqa: SLF001 - its own class
         return view
+
+    def once(self, code: str, make: Callable[[Source, str], Value]) -> Value:
+        """Return what ``make`` gives for an attribute; asked again, the same."""
+        name = (self.cls.name, code, self._sight is not None)
+        value = self._asked.read.get(name)
+        if value is None:
+            value = self._asked.read[name] = make(self, code)
+        return value
 
     @property
     def id(self) -> Sql:

@@ -168,6 +168,8 @@ class Query:
     alias: Name
     joins: tuple[Join, ...] = ()
     where: Expression | None = None
+    source: str = dataclasses.field(default="", compare=False, repr=False)
+    """The whole text that it was parsed from; '' for nested queries and for trees made otherwise."""
 
     def classes(self) -> dict[str, str]:
         """Return its own aliases with their classes, in the order in which they are declared."""
@@ -179,6 +181,8 @@ class Union:
     """Two or more ``SELECT``s, joined by ``UNION``."""
 
     members: tuple[Query, ...]
+    source: str = dataclasses.field(default="", compare=False, repr=False)
+    """The whole text that it was parsed from; '' for nested queries and for trees made otherwise."""
 
 
 def members(tree: Query | Union) -> tuple[Query, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -79,9 +80,22 @@ def number(value: int) -> Value:
 _COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", "LIKE", "REGEXP", "IN", "NOT IN", "IS"})
 
 
+class _Operator(custom_op[Any]):
+    """An operator of which there is one object: SQLAlchemy compares operators many times for each expression."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+@cache
+def _operator(text: str) -> _Operator:
+    return _Operator(text, is_comparison=text in _COMPARISONS)
+
+
 def infix(left: Sql, operator: str, right: Sql) -> Sql:
     """Return an operation in parentheses, so that SQL's own precedence never matters."""
-    return Grouping(BinaryExpression(left, right, custom_op(operator, is_comparison=operator in _COMPARISONS)))
+    return Grouping(BinaryExpression(left, right, _operator(operator)))
 
 
 def truth(value: bool) -> Value:

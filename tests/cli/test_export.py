@@ -53,7 +53,11 @@ def test_parameters_come_from_a_file_and_arguments_win(installed: Place) -> None
 @pytest.mark.parametrize(
     ("words", "code", "problem"),
     [
-        (("--expression=SELECT Persn",), 64, "unknown class 'Persn' (at position 7); did you mean 'Person'?"),
+        (
+            ("--expression=SELECT Persn",),
+            64,
+            "unknown class 'Persn'; did you mean 'Person'? (position 7: line 1, column 8)",
+        ),
         (("--expression=SELECT Person WHERE name = :n",), 64, "Missing parameter '--arg_n'"),
         (("--expression=",), 64, "give expression (an OQL query) or query (its id in the phrasebook)"),
         (("--expression=", "--query=77"), 64, "query=77: the phrasebook holds no query of that id"),

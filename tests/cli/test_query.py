@@ -80,7 +80,12 @@ def test_the_account_that_acts_is_known_to_the_query(installed: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "shown", "column", "problem"),
     [
-        ("SELECT Persn", "SELECT Persn", 7, "unknown class 'Persn' (at position 7); did you mean 'Person'?"),
+        (
+            "SELECT Persn",
+            "SELECT Persn",
+            7,
+            "unknown class 'Persn'; did you mean 'Person'? (position 7: line 1, column 8)",
+        ),
         ("SELECT Person WHERE nme = 1", "SELECT Person WHERE nme = 1", 20, "did you mean 'name'?"),
         ("SELECT Person WHERE", "SELECT Person WHERE", 19, "the query ends too early"),
         ("SELECT Person\n  WHERE nme = 1", "  WHERE nme = 1", 8, "did you mean 'name'?"),

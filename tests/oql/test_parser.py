@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopd.errors import OqlError
-from itopd.oql.parser import MAX_DEPTH, MAX_MEMBERS, parse, parse_condition
+from itopd.oql.limits import MAX_DEPTH, MAX_MEMBERS
+from itopd.oql.parser import parse, parse_condition
 from itopd.oql.text import RESERVED, condition_to_text, to_text
 from itopd.oql.tree import (
     Binary,
