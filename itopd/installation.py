@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -66,6 +67,7 @@ def install(database: Database, writer: Writer, clock: Clock, administrator: Adm
             database.create_schema()
             with database.write() as connection:
                 _write_profiles(database, connection)
+                _write_uuid(database, connection, clock)
                 _write_administrator(writer, connection, clock, database, administrator.login, password)
         except BaseException:
             _take_back(database)
@@ -101,6 +103,20 @@ def _take_back(database: Database) -> None:
 def _write_profiles(database: Database, connection: sa.Connection) -> None:
     rows = [{"id": id_, "name": name, "description": text} for id_, name, text in PROFILES]
     connection.execute(sa.insert(database.table("URP_Profiles")), rows)
+
+
+def _write_uuid(database: Database, connection: sa.Connection, clock: Clock) -> None:
+    """Give the data the id by which copies of them are told from others, as iTop's set-up does."""
+    (row_id,) = database.allocate_ids(connection, "DBProperty", 1)
+    values = {
+        "id": row_id,
+        "name": "database_uuid",
+        "description": "Unique ID of this iTop Database",
+        "value": f"{{{str(uuid.uuid4()).upper()}}}",
+        "change_date": to_itop(clock.now(), database.timezone),
+        "change_comment": "Installation/upgrade of iTop",
+    }
+    connection.execute(sa.insert(database.table("DBProperty")).values(values))
 
 
 def _write_administrator(

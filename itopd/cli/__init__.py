@@ -18,6 +18,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 COMMANDS = {
+    "adopt": ("itopd.cli.adopt", "let a database that moved, or a copy of one, work where it is now"),
     "attach": ("itopd.cli.attach", "settle beside a running iTop, take over its background processes"),
     "check": (
         "itopd.cli.setup",

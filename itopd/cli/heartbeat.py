@@ -19,10 +19,11 @@ from itopd.wiring import open_heartbeat
 def tick_command(ctx: click.Context, only: str | None) -> None:
     """Do everything that is due, once, and say what became of it.
 
-    Exit code 0 nothing was due or all is done, 1 something failed, 75 others are at work on all that was due.
+    Exit code 0 nothing was due or all is done, 1 something failed, 69 what writes was refused (itopd status says why),
+    75 others are at work on all that was due.
     """
     settings = settings_of(ctx.obj).settings
-    with open_heartbeat(settings, settings_files(ctx.obj)) as beat:
+    with open_heartbeat(settings, settings_files(ctx.obj), starts=True) as beat:
         if only is not None:
             _require_known(beat, only)
         report = heartbeat.tick(beat, only=only)
@@ -46,7 +47,7 @@ def _require_known(beat: heartbeat.Heartbeat, name: str) -> None:
 def run_command(ctx: click.Context) -> None:
     """Run every task and job at its time, until SIGTERM; SIGHUP reads the jobs anew."""
     settings = settings_of(ctx.obj, log_level=logging.INFO).settings
-    with open_heartbeat(settings, settings_files(ctx.obj), logging.INFO) as beat:
+    with open_heartbeat(settings, settings_files(ctx.obj), logging.INFO, starts=True) as beat:
         code = heartbeat.run(beat)
     ctx.exit(code)
 

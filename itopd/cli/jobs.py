@@ -55,7 +55,7 @@ def _last(job: JobState, settings: Settings) -> str:
 def run(ctx: click.Context, name: str) -> None:
     """Run the job NAME now, under the same rules as at its time: recorded in the ledger, never twice at once."""
     settings = settings_of(ctx.obj).settings
-    with open_heartbeat(settings, settings_files(ctx.obj)) as beat:
+    with open_heartbeat(settings, settings_files(ctx.obj), starts=True) as beat:
         report = heartbeat.run_now(beat, name)
     print_report(report)
     ctx.exit(report.exit_code)

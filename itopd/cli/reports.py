@@ -16,5 +16,7 @@ def print_report(report: TickReport) -> None:
         click.echo(f"{held.subject.name}: at work at {held.owner} since {held.since:%Y-%m-%d %H:%M:%S} UTC")
     for problem in report.problems:
         click.echo(f"TO DO: {problem}")
-    if not (report.runs or report.held or report.problems):
+    if report.refused:
+        click.echo(f"REFUSED: {report.refused}")
+    if not (report.runs or report.held or report.problems or report.refused):
         click.echo("nothing is due")

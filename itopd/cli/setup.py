@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from itopd.cli.edge import settings_of
-from itopd.clock import SystemClock
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, SettingsError
+from itopd.clock import SystemClock, to_itop
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, RefusedError, SettingsError
 from itopd.heartbeat.status import owners_of
 from itopd.installation import Administrator, install, new_password
 from itopd.mail import names_of, redirection_of
@@ -26,6 +26,7 @@ from itopd.wiring import (
     open_application,
     open_configured_database,
     open_own_state,
+    standing,
     tasks_of,
     writer_of,
 )
@@ -180,6 +181,26 @@ def _check_state(settings: Settings) -> str:
     return store.url
 
 
+def _check_guard(settings: Settings) -> str:
+    try:
+        with (
+            open_application(settings) as application,
+            closing(open_own_state(settings, application)) as state,
+        ):
+            seen = standing(settings, application.database, state)
+    except RefusedError:
+        raise
+    except ItopdError as error:
+        raise SettingsError("it can be looked at once database and state store are right") from error
+    if seen.refusal:
+        raise RefusedError(seen.refusal)
+    if seen.matching is None:
+        return "nothing adopted yet: the first start of a heartbeat makes this database the one that itopd works on"
+    return (
+        f"the database is where it was adopted, {to_itop(seen.matching.adopted, settings.zone)}, by {seen.matching.by}"
+    )
+
+
 def _check_jobs(settings: Settings) -> str:
     folder = settings.jobs_folder
     if "jobs_folder" in settings.model_fields_set and not folder.is_dir():
@@ -213,6 +234,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("mode", _check_mode),
     ("account", _check_account),
     ("state store", _check_state),
+    ("clone guard", _check_guard),
     ("processes", _check_processes),
     ("jobs", _check_jobs),
     ("mail", _check_mail),

@@ -8,6 +8,7 @@ from itopd.database.bulk import insert_rows, update_rows
 from itopd.database.collation import collation_key
 from itopd.database.database import Database, open_database
 from itopd.database.locks import HeldLock, mutex_name
+from itopd.database.server_identity import server_identity
 from itopd.database.tables import Index, IndexKind, TableDefinition
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "insert_rows",
     "mutex_name",
     "open_database",
+    "server_identity",
     "update_rows",
 ]

@@ -55,6 +55,8 @@ class _Daemon:
         self._died = False
         self._closed = ""
         """Why nothing begins at the moment."""
+        self._refused = ""
+        """Why nothing that writes begins at the moment."""
         self._pruned_at = -_PRUNE_SECONDS
 
     async def run(self) -> int:
@@ -114,7 +116,9 @@ class _Daemon:
             return
         if self._reload:
             await self._load()
-        picture = await asyncio.to_thread(dispatch.look, heartbeat, self._entries)
+        refused = await self._writes_refused()
+        entries = [entry for entry in self._entries if not (refused and entry.writes)]
+        picture = await asyncio.to_thread(dispatch.look, heartbeat, entries)
         for due in picture.due:
             if self._supervisor.free(due.entry.lane) > 0 and not self._stop.is_set():
                 await self._start(due)
@@ -131,6 +135,16 @@ class _Daemon:
             self._heartbeat.log.info("heartbeat_open")
         self._closed = reason
         return bool(reason)
+
+    async def _writes_refused(self) -> str:
+        """Return why nothing that writes may begin now; say so when that changes."""
+        reason = await asyncio.to_thread(self._heartbeat.writes_refused)
+        if reason and reason != self._refused:
+            self._heartbeat.log.error("writes_refused", reason=reason)
+        elif self._refused and not reason:
+            self._heartbeat.log.info("writes_allowed")
+        self._refused = reason
+        return reason
 
     async def _load(self) -> None:
         """Read the jobs and bring the rows in line, at the start and after SIGHUP."""

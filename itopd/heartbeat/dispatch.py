@@ -52,6 +52,11 @@ class Entry:
     max_seconds: float | None
     job: Job | None = None
 
+    @property
+    def writes(self) -> bool:
+        """Return whether a run changes anything; tasks do."""
+        return self.job is None or self.job.writes
+
 
 @dataclass(frozen=True, slots=True)
 class Due:

@@ -25,6 +25,8 @@ EVENTS = {
     "database_back": "it answers again",
     "heartbeat_closed": "nothing begins while iTop is under maintenance or read-only: reason",
     "heartbeat_open": "that is over",
+    "writes_refused": "mails, tasks and jobs that write do not begin (a clone, a broken data model): reason",
+    "writes_allowed": "that is over",
     "ledger_pruned": "old runs were forgotten: runs",
 }
 """Event and meaning. Every event about a run carries ``run_id``, ``kind`` and ``name``."""

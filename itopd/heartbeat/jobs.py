@@ -45,6 +45,8 @@ class JobService:
     lane: str
     check: Callable[[Mapping[str, str]], None]
     """Raises :class:`SettingsError` when the service's own keys are wrong; its message names the key."""
+    writes: bool = True
+    """Whether it changes anything; what only reads runs even where the heartbeat may not write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Job:
     max_seconds: float | None
     parameters: Mapping[str, str]
     """The service's own keys."""
+    writes: bool = True
 
     def output_path(self, started: datetime, zone: ZoneInfo) -> str:
         """Return where the result of a run goes that started at an instant."""
@@ -179,6 +182,7 @@ def _job(path: Path, file: ParameterFile, services: Mapping[str, JobService]) ->
         output_file=_template(path, file),
         max_seconds=_seconds(path, file),
         parameters=parameters,
+        writes=service.writes,
     )
 
 

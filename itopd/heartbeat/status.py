@@ -56,6 +56,8 @@ class Status:
     """Attached: each of iTop's processes, and who runs it."""
     problems: tuple[str, ...]
     """What keeps a task or job from running; the command that shows this ends with 1 when there are any."""
+    remarks: tuple[str, ...]
+    """What there is to know beside them."""
     now: datetime
 
 
@@ -86,7 +88,8 @@ def status(heartbeat: Heartbeat, *, recent: int = _RECENT) -> Status:
         running=tuple(running),
         last_runs=tuple(ledger.recent(heartbeat.state, recent)),
         owners=tuple(owners.items()),
-        problems=(*problems_of(heartbeat, jobs), *contested),
+        problems=(*filter(None, [heartbeat.writes_refused()]), *problems_of(heartbeat, jobs), *contested),
+        remarks=heartbeat.remarks(),
         now=heartbeat.clock.now(),
     )
 
@@ -143,6 +146,7 @@ def status_text(seen: Status, heartbeat: Heartbeat) -> str:
     for run in seen.last_runs:
         came_of_it = run.error.splitlines()[0] if run.error else run.message.strip()
         lines.append(f"  {run.id} {run.subject} due {date(run.due)}: {run.state} {came_of_it}".rstrip() + "\n")
+    lines += [f"{remark}\n" for remark in seen.remarks]
     if seen.problems:
         lines.append("Problems:\n")
     lines += [f"  {problem}\n" for problem in seen.problems]

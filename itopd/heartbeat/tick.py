@@ -32,10 +32,17 @@ class TickReport:
     """Due, but another process works on them."""
     problems: tuple[str, ...]
     """Tasks and job files that are wrong: what, where, what to do."""
+    refused: str = ""
+    """Why nothing that writes was begun; empty: nothing was left out."""
 
     @property
     def exit_code(self) -> int:
-        """Return 0 nothing was due or all is done, 1 something failed or is wrong, 75 others held all that was due."""
+        """Return 0 nothing was due or all is done, 1 something failed or is wrong, 75 others held all that was due.
+
+        69 wins over all: what writes was left out.
+        """
+        if self.refused:
+            return RefusedError.exit_code
         failed = any(not run.succeeded for run in self.runs)
         if failed or self.problems:
             return EXIT_ISSUES
@@ -46,7 +53,8 @@ def tick(heartbeat: Heartbeat, *, only: str | None = None) -> TickReport:
     """Do everything that is due, once, and return when it is done.
 
     ``only`` limits the round to one task or job by name. SIGTERM and SIGINT stop it as they stop the daemon. Raises
-    :class:`DatabaseError` when the database is away, :class:`RefusedError` while nothing may begin.
+    :class:`DatabaseError` when the database is away, :class:`RefusedError` while nothing may begin. Where only what
+    reads may begin, that is done and the report says what keeps the rest.
     """
     _require_open(heartbeat)
     return _in_loop(_tick(heartbeat, only))
@@ -63,7 +71,7 @@ def run_now(heartbeat: Heartbeat, job: str) -> TickReport:
 
     It is recorded like any other run, and never runs twice at once: when another process works on it, the report says
     who. Raises :class:`SettingsError` when there is no such job, it is disabled or its file is wrong,
-    :class:`DatabaseError` when the database is away.
+    :class:`RefusedError` when it may not begin, :class:`DatabaseError` when the database is away.
     """
     _require_open(heartbeat)
     return _in_loop(_run_now(heartbeat, job))
@@ -78,9 +86,10 @@ def _in_loop(work: Coroutine[Any, Any, TickReport]) -> TickReport:
         raise DatabaseError(f"the database went away: {reason_of(error)}; what was due stays due") from error
 
 
-def problems_of(heartbeat: Heartbeat, jobs: Jobs) -> tuple[str, ...]:
-    """Return what keeps a task or job from running."""
-    return (*(task.problem for task in heartbeat.tasks if task.problem), *(job.problem for job in jobs.broken))
+def problems_of(heartbeat: Heartbeat, jobs: Jobs, only: str | None = None) -> tuple[str, ...]:
+    """Return what keeps a task or job from running, of all or of ``only`` the one of that name."""
+    tasks = [task.problem for task in heartbeat.tasks if task.problem and only in (None, task.name)]
+    return (*tasks, *(job.problem for job in jobs.broken if only in (None, job.name)))
 
 
 def report_problems(heartbeat: Heartbeat, jobs: Jobs) -> None:
@@ -111,15 +120,21 @@ async def _tick(heartbeat: Heartbeat, only: str | None) -> TickReport:
     jobs = heartbeat.load_jobs()
     report_problems(heartbeat, jobs)
     await asyncio.to_thread(dispatch.synchronise_rows, heartbeat, jobs)
-    entries = [entry for entry in dispatch.entries_of(heartbeat, jobs) if only in (None, entry.subject.name)]
-    picture = await asyncio.to_thread(dispatch.look, heartbeat, entries)
+    asked = [entry for entry in dispatch.entries_of(heartbeat, jobs) if only in (None, entry.subject.name)]
+    refusal = await asyncio.to_thread(heartbeat.writes_refused)
+    allowed = [entry for entry in asked if not (refusal and entry.writes)]
+    picture = await asyncio.to_thread(dispatch.look, heartbeat, allowed)
     runs, lost = await _supervised(heartbeat, picture.due)
-    return TickReport(runs, (*picture.held, *lost), problems_of(heartbeat, jobs))
+    refused = refusal if len(allowed) < len(asked) else ""
+    return TickReport(runs, (*picture.held, *lost), problems_of(heartbeat, jobs, only), refused)
 
 
 async def _run_now(heartbeat: Heartbeat, job: str) -> TickReport:
     jobs = heartbeat.load_jobs()
     entry = _entry_of(heartbeat, jobs, job)
+    refusal = await asyncio.to_thread(heartbeat.writes_refused) if entry.writes else ""
+    if refusal:
+        raise RefusedError(refusal)
     await asyncio.to_thread(dispatch.synchronise_rows, heartbeat, jobs)
     found = await asyncio.to_thread(dispatch.look_at, heartbeat, entry)
     if found is None:

@@ -43,6 +43,10 @@ class Heartbeat:
     ``paused`` rows are ours to run (``heartbeat.md`` §7). ``None``: stand-alone, all rows are ours."""
     closed: Callable[[], str] = lambda: ""
     """Why nothing may begin now (iTop's maintenance, a read-only database); empty: go on."""
+    writes_refused: Callable[[], str] = lambda: ""
+    """Why nothing that writes may begin by itself (a clone that nobody adopted); empty: go on. What reads runs."""
+    remarks: Callable[[], tuple[str, ...]] = lambda: ()
+    """What the status tells beside tasks and jobs, one line each."""
     owner: Owner = field(default_factory=this_process)
     system_user: str = ""
     """Operating-system account, recorded in the rows."""

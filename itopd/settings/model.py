@@ -76,6 +76,9 @@ class Settings(BaseModel):
         "data_folder",
         repr=False,
     )
+    server_identity: str = own(
+        "", "what the clone guard takes for the identity of the database server; empty = what the server says of itself"
+    )
     db_core_transactions_enabled: Switch = itop(True, "one transaction per object write; itopd always has them")
     db_core_transactions_retry_count: int = itop(3, "attempts after a dead lock", ge=0)
     db_core_transactions_retry_delay_ms: int = itop(500, "base of the pause between them", unit="ms", ge=0)

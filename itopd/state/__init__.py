@@ -5,7 +5,8 @@ its schema up to date. ``ledger`` holds the run ledger, ``leases`` who owns what
 tasks and jobs. All statements are tiny; none keeps a transaction open while something runs.
 """
 
-from itopd.state import leases, ledger, mail_claims, served, taken_over, tasks
+from itopd.state import fingerprints, leases, ledger, mail_claims, served, taken_over, tasks
+from itopd.state.fingerprints import Adoption, Difference, Fingerprint
 from itopd.state.leases import LeaseLost
 from itopd.state.ledger import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
 from itopd.state.opening import open_state
@@ -14,7 +15,10 @@ from itopd.state.store import StateStore
 from itopd.state.tasks import RowChange, TaskRow, TaskRows, TaskStatus
 
 __all__ = [
+    "Adoption",
     "ClaimRefused",
+    "Difference",
+    "Fingerprint",
     "Head",
     "LeaseLost",
     "Owner",
@@ -27,6 +31,7 @@ __all__ = [
     "TaskRow",
     "TaskRows",
     "TaskStatus",
+    "fingerprints",
     "leases",
     "ledger",
     "mail_claims",

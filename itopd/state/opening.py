@@ -47,8 +47,8 @@ def open_state(url: str, serves: str = "") -> StateStore:
     ``sqlite:///path/to/state.sqlite`` (the file is made), ``mysql://user:password@host/itopd`` (the database is made
     if the account may) or ``postgresql://user:password@host/database`` (in which the schema ``itopd_state`` is made;
     it may be iTop's database). ``serves`` is the identity of the iTop database that it is for; a store that serves
-    another one is refused. Raises :class:`SettingsError` for that and for another kind of URL, :class:`DatabaseError`
-    when the store cannot be reached, made, or was written by a newer itopd.
+    another one is refused. Raises :class:`RefusedError` for that, :class:`SettingsError` for another kind of URL,
+    :class:`DatabaseError` when the store cannot be reached, made, or was written by a newer itopd.
     """
     parsed = _parse(url)
     shown = parsed.render_as_string(hide_password=True)

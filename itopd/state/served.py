@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from itopd.errors import SettingsError
+from itopd.errors import RefusedError
 from itopd.state.store import StateStore
 from itopd.state.tables import metadata
 
@@ -21,7 +21,7 @@ SERVED = sa.Table(
 
 
 def require(store: StateStore, name: str) -> None:
-    """Let the store serve the database ``name`` from now on; :class:`SettingsError` when it serves another one."""
+    """Let the store serve the database ``name`` from now on; :class:`RefusedError` when it serves another one."""
     known = _known(store)
     if known is None:
         try:
@@ -31,9 +31,10 @@ def require(store: StateStore, name: str) -> None:
         else:
             return
     if known != name:
-        raise SettingsError(
-            f"the state store {store.url} belongs to the iTop database '{known}'; give '{name}' a store of its own: "
-            "name another database or file in state_url"
+        raise RefusedError(
+            f"the state store {store.url} belongs to the iTop database '{known}', not to '{name}': no mail is sent and "
+            f"nothing runs by itself. If '{name}' is another iTop, give it a store of its own: name another database "
+            f"or file in state_url. If '{known}' was renamed, or copied together with its store: 'itopd adopt'"
         )
 
 

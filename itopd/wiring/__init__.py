@@ -10,6 +10,7 @@ from itopd.wiring.catalogue import (
     load,
     service_names,
 )
+from itopd.wiring.guard import Standing, begin, require_adopted, standing, this_person
 from itopd.wiring.heartbeat import job_services, jobs_of, open_heartbeat, open_own_state, perform_job, tasks_of
 from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, require_open
@@ -18,6 +19,8 @@ __all__ = [
     "SERVICES",
     "Application",
     "CallParameters",
+    "Standing",
+    "begin",
     "call_names",
     "call_parameters",
     "is_attached",
@@ -31,9 +34,12 @@ __all__ = [
     "open_heartbeat",
     "open_own_state",
     "perform_job",
+    "require_adopted",
     "require_open",
     "service_names",
     "set_up_log",
+    "standing",
     "tasks_of",
+    "this_person",
     "writer_of",
 ]

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 import structlog
 
-from itopd.clock import SystemClock
+from itopd.clock import SystemClock, to_itop
 from itopd.database import Database
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, ItopdError, MissingFile
 from itopd.heartbeat import (
@@ -32,6 +32,7 @@ from itopd.heartbeat import (
     perform,
     periodic_task,
 )
+from itopd.mail import names_of, redirection_of
 from itopd.service import Service
 from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
 from itopd.state import StateStore, SubjectKind, open_state, taken_over
@@ -43,6 +44,7 @@ from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
 from itopd.wiring import warm
 from itopd.wiring.application import Application, open_application
 from itopd.wiring.catalogue import SERVICES, call_names, call_parameters, load
+from itopd.wiring.guard import Standing, begin, require_adopted, standing
 from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, reason_closed
 
@@ -58,6 +60,7 @@ def tasks_of(settings: Settings) -> tuple[Task, ...]:
 
 def _exec_async_task(settings: Settings, context: TaskContext) -> str:
     with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
+        require_adopted(settings, application.database, state)
         return exec_async_task(
             application.database,
             state,
@@ -82,7 +85,8 @@ def jobs_of(settings: Settings) -> Jobs:
 def job_services(settings: Settings) -> Mapping[str, JobService]:
     """Return the services that jobs can run."""
     return {
-        name: JobService(service.lane, partial(_check_job, settings, service)) for name, service in SERVICES.items()
+        name: JobService(service.lane, partial(_check_job, settings, service), service.writes)
+        for name, service in SERVICES.items()
     }
 
 
@@ -98,20 +102,29 @@ def _as_file(keys: Mapping[str, str]) -> ParameterFile:
 
 
 @contextmanager
-def open_heartbeat(settings: Settings, config: Sequence[str], log_level: int = logging.WARNING) -> Iterator[Heartbeat]:
+def open_heartbeat(
+    settings: Settings, config: Sequence[str], log_level: int = logging.WARNING, *, starts: bool = False
+) -> Iterator[Heartbeat]:
     """Open what the heartbeat needs.
 
-    ``config`` are the settings files, from which each child loads its own; its log starts at ``log_level``.
+    ``config`` are the settings files, from which each child loads its own; its log starts at ``log_level``. Who means
+    to run things ``starts``: the first to do so makes this database the one that itopd works on.
     """
     child = {
         _CONFIG: ",".join(str(Path(path).absolute()) for path in config),
         _LOG_LEVEL: str(log_level),
     }
     with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
-        yield _heartbeat(settings, child, state, application.database)
+        yield _heartbeat(settings, child, state, application.database, begin if starts else standing)
 
 
-def _heartbeat(settings: Settings, child: Mapping[str, str], state: StateStore, database: Database) -> Heartbeat:
+def _heartbeat(
+    settings: Settings,
+    child: Mapping[str, str],
+    state: StateStore,
+    database: Database,
+    look: Callable[[Settings, Database, StateStore], Standing],
+) -> Heartbeat:
     executor = ProcessExecutor(CHILD_ENTRY, preload=(warm.__name__,))
     return Heartbeat(
         state=state,
@@ -125,9 +138,27 @@ def _heartbeat(settings: Settings, child: Mapping[str, str], state: StateStore, 
         settings=child,
         handed_over=partial(taken_over.names, state) if is_attached(settings) else None,
         closed=partial(reason_closed, settings, writes=True),
+        writes_refused=lambda: look(settings, database, state).refusal,
+        remarks=partial(_remarks, settings, database, state),
         system_user=getpass.getuser(),
         stop_timeout=settings.stop_timeout,
     )
+
+
+def _remarks(settings: Settings, database: Database, state: StateStore) -> tuple[str, ...]:
+    """Return what the status tells of the clone guard and of a redirection."""
+    remarks = [_adopted_text(standing(settings, database, state), settings)]
+    redirect_to = redirection_of(settings)
+    if redirect_to:
+        remarks.append(f"Mails: all go to {names_of(redirect_to)} only (mail_redirect_to)")
+    return tuple(remarks)
+
+
+def _adopted_text(seen: Standing, settings: Settings) -> str:
+    if seen.matching is None:
+        return "Clone guard: REFUSES, see problems" if seen.adoptions else "Clone guard: itopd never started here yet"
+    since = to_itop(seen.matching.adopted, settings.zone)
+    return f"Clone guard: adopted {since} by {seen.matching.by}"
 
 
 def perform_run(spec: RunSpec, control: Control) -> RunOutcome:
@@ -151,6 +182,9 @@ def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutco
     # The ledger must tell a refused job from one that is done, whatever the exit codes of iTop's scripts.
     rules = replace(call.rules(settings), zero_exit_on_error=False)
     with open_application(settings, rules) as application:
+        if service.writes:
+            with closing(open_own_state(settings, application)) as state:
+                require_adopted(settings, application.database, state)
         parameters = resolve_parameters(
             service.parameters,
             {},

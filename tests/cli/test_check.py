@@ -13,7 +13,9 @@ from tests.cli.calls import Answer, Place, place
 from tests.support.servers import admin_connection, empty_mariadb, mariadb_url
 from tests.support.smtp import smtp_server
 
-NAMES = ["data folder", "data model", "database", "mode", "account", "state store", "processes", "jobs", "mail"]
+NAMES = [
+    "data folder", "data model", "database", "mode", "account", "state store", "clone guard", "processes", "jobs", "mail",
+]  # fmt: skip
 
 
 def _lines(answer: Answer) -> dict[str, tuple[str, str]]:
@@ -135,7 +137,9 @@ def test_a_data_model_that_is_not_there(installed: Place) -> None:
 
 def test_a_state_store_that_cannot_be_made(installed: Place) -> None:
     installed.configure(state_url=f"sqlite:///{installed.config}/state.db")
-    assert str(installed.config) in _to_do(installed.call("check"), "state store")
+    lines = _lines(installed.call("check"))
+    assert [name for name, (state, _) in lines.items() if state == "TO DO"] == ["state store", "clone guard"]
+    assert str(installed.config) in lines["state store"][1]
 
 
 def test_a_jobs_folder_that_is_missing(installed: Place) -> None:

@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import itopd.state
-from itopd.errors import DatabaseError, SettingsError
+from itopd.errors import DatabaseError, RefusedError, SettingsError
 from itopd.state import StateStore, open_state
 from itopd.state.opening import SCHEMA
 from itopd.state.tables import VERSION_TABLE, metadata
@@ -78,7 +78,7 @@ def test_a_store_serves_one_database_only(state_url: str) -> None:
     for _ in range(2):
         open_state(state_url, "itop_production").close()
     with pytest.raises(
-        SettingsError, match=r"belongs to the iTop database 'itop_production'; give 'itop_test' .*state_url"
+        RefusedError, match=r"belongs to the iTop database 'itop_production', not to 'itop_test'.*state_url.*adopt"
     ):
         open_state(state_url, "itop_test")
 

@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.mysql import DATETIME
 
 revision = "0005"
-down_revision = "0003"  # becomes "0004" together with SCHEMA in state/opening.py when m0004 is there
+down_revision = "0004"
 
 _INSTANT = sa.DateTime().with_variant(DATETIME(fsp=6), "mysql")
 _OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
