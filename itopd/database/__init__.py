@@ -8,7 +8,7 @@ from itopd.database.bulk import insert_rows, update_rows
 from itopd.database.collation import collation_key
 from itopd.database.database import Database, open_database
 from itopd.database.locks import HeldLock, mutex_name
-from itopd.database.server_identity import server_identity
+from itopd.database.servers import server_identity
 from itopd.database.tables import Index, IndexKind, TableDefinition
 
 __all__ = [

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from itopd.database import Database, server_identity
-from itopd.database import server_identity as module
 from itopd.errors import DatabaseError
 from tests.support.sample import new_sqlite
 from tests.support.servers import opened
@@ -58,8 +57,8 @@ def test_a_machine_is_known_by_a_digest_of_its_id_where_it_has_one(
     text: str, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "machine-id").write_text(f"{text}\n")
-    monkeypatch.setattr("itopd.database.server_identity._MACHINE", tmp_path / "machine-id")
+    monkeypatch.setattr("itopd.database.servers._MACHINE", tmp_path / "machine-id")
     with new_sqlite(tmp_path) as database:
-        machine = module(database).get("machine", "")
+        machine = server_identity(database).get("machine", "")
     assert bool(machine) is known
     assert machine == "" or machine not in text

@@ -103,7 +103,7 @@ def test_a_store_in_use_for_another_database_is_not_taken_from_it(store: StateSt
     token = leases.acquire(store, "task/ExecAsyncTask", this_process(), 60)
     assert token is not None
     other = replace(HERE, database_name="itop_test")
-    with pytest.raises(ConflictError, match="an itopd works with the state store .* for the database 'itop'"):
+    with pytest.raises(ConflictError, match=r"an itopd works with the state store .* for the database 'itop'"):
         fingerprints.adopt(store, other, "bob", beside=False)
     served.require(store, "itop")
     with store.write() as connection:
