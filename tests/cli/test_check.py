@@ -14,8 +14,9 @@ from tests.support.servers import admin_connection, empty_mariadb, mariadb_url
 from tests.support.smtp import smtp_server
 
 NAMES = [
-    "data folder", "data model", "database", "mode", "account", "state store", "clone guard", "processes", "jobs", "mail",
-]  # fmt: skip
+    *("data folder", "data model", "database", "mode", "account"),
+    *("state store", "clone guard", "processes", "jobs", "mail"),
+]
 
 
 def _lines(answer: Answer) -> dict[str, tuple[str, str]]:
