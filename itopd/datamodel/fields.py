@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from itopd.datamodel import types
-from itopd.datamodel.model import NOW, Attribute, OnTargetDelete, Threshold
+from itopd.datamodel.model import NOW, Attribute, OnTargetDelete, Redundancy, Threshold
 from itopd.datamodel.source import XSI_TYPE, Element, Place, children, ids_of, text_of, truth_of, words_of
 
 _ON_TARGET_DELETE: Mapping[str, OnTargetDelete] = {
@@ -246,12 +246,21 @@ def _sub_item(_child: Children, element: Element, place: Place) -> dict[str, Any
 
 
 def _redundancy(_child: Children, element: Element, place: Place) -> dict[str, Any]:
-    percent = "%" if text_of(element, "min_up_type") == "percent" else ""
-    enabled = truth_of(element, "enabled", default=False)
-    fixed = {text_of(element, "enabled_mode"), text_of(element, "min_up_mode")} == {"fixed"}
+    about = Redundancy(
+        relation_code=text_of(element, "relation_code"),
+        from_class=text_of(element, "from_class"),
+        neighbour_id=text_of(element, "neighbour_id"),
+        enabled=truth_of(element, "enabled", default=False),
+        min_up=_number(element, "min_up", place),
+        min_up_type=text_of(element, "min_up_type"),
+        enabled_mode=text_of(element, "enabled_mode"),
+        min_up_mode=text_of(element, "min_up_mode"),
+    )
+    percent = "%" if about.min_up_type == "percent" else ""
     return {
-        "default": f"{_number(element, 'min_up', place)}{percent}" if enabled else "disabled",
-        "writable": not fixed,
+        "redundancy": about,
+        "default": f"{about.min_up}{percent}" if about.enabled else "disabled",
+        "writable": {about.enabled_mode, about.min_up_mode} != {"fixed"},
     }
 
 

@@ -59,6 +59,24 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Redundancy:
+    """What redundancy settings are about: how many of the neighbours on which an object depends must work."""
+
+    relation_code: str
+    from_class: str
+    neighbour_id: str
+    """With the class it makes the name of the arrow of the relation."""
+    enabled: bool
+    """Whether a new object has redundancy, and ``min_up`` neighbours must work."""
+    min_up: int
+    min_up_type: str
+    """``count`` or ``percent``."""
+    enabled_mode: str
+    """Who may change whether there is redundancy: ``fixed`` = nobody, ``user``."""
+    min_up_mode: str
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """One attribute of a class. Fields that make no sense for its type keep their defaults."""
 
@@ -120,6 +138,7 @@ class Attribute:
     stop_watch: str | None = None
     item: str | None = None
     max_items: int | None = None
+    redundancy: Redundancy | None = None
 
     @property
     def is_external_key(self) -> bool:

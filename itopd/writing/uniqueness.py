@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from itopd.attributes import bind
 from itopd.database import Database
-from itopd.datamodel import Attribute
+from itopd.datamodel import Attribute, Model, UniquenessRule
+from itopd.dictionary import ENGLISH
 from itopd.objects import fetch, final_classes, find, friendly_names
 from itopd.writing.conditions import satisfying
 from itopd.writing.draft import Draft
@@ -164,8 +165,15 @@ def _issue(database: Database, clash: Clash, names: Mapping[str, Mapping[int, st
         else:
             parts.append(f"{attribute.code} '{bind(attribute).to_text(value)}'")
     rule = clash.rule.rule
-    text = f"{rule.root_class}::{clash.other} already has {', '.join(parts)}; uniqueness rule '{rule.id}'"
-    return Issue(None, "not_unique", text)
+    found = f"{rule.root_class}::{clash.other} already has {', '.join(parts)}; uniqueness rule '{rule.id}'"
+    meaning = _meaning(database.model, rule)
+    return Issue(None, "not_unique", f"{meaning}: {found}" if meaning else found)
+
+
+def _meaning(model: Model, rule: UniquenessRule) -> str | None:
+    """Return what a rule means in words, where the model's files say it; of rules by a common name the common words."""
+    texts = model.texts.get(ENGLISH, {})
+    return texts.get(f"Class:{rule.root_class}/UniquenessRule:{rule.id}") or texts.get(f"Word:rule/{rule.id}")
 
 
 def _attributes(database: Database, clash: Clash) -> Iterator[tuple[Attribute, Any]]:

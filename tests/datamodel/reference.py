@@ -9,13 +9,16 @@ import json
 import os
 import re
 from collections import defaultdict
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from itopd.datamodel import NOW, Class, Model
+from itopd.attributes import Column, ColumnKind, bind
+from itopd.datamodel import NOW, Attribute, Class, Model
+from itopd.oql.names import usable_names
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "reference" / "itop-3.2"
 DATAMODEL_XML = FOLDER / "datamodel.xml"
@@ -35,6 +38,19 @@ BORN_EMPTY = {
     "AttributePropertySet", "AttributeTable",
 }  # fmt: skip
 """Types whose default in the reference is a placeholder for *empty*."""
+
+TEXT_ENCODING = " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
+
+FORMATS = {
+    "AttributeText": "text",
+    "AttributeLongText": "text",
+    "AttributeHTML": "html",
+    "AttributeTemplateHTML": "html",
+    "AttributeCaseLog": "html",
+}
+"""Formats of texts that declare none."""
+
+ONLY_OR_NOT = ("only", "excluded")
 
 PATTERN_BY_KIND = {
     "AttributeInteger", "AttributeDuration", "AttributeBoolean", "AttributeDate", "AttributeDateTime",
@@ -61,6 +77,11 @@ def packed(text: str | None) -> str:
     return re.sub(r"[`()\s]", "", text or "")
 
 
+def unquoted(text: str) -> str:
+    """Return a definition of a column without quotes: the reference leaves some out."""
+    return re.sub(r"[\\']", "", text)
+
+
 def expected() -> Facts:
     """Return the facts of the reference files."""
     facts: Facts = defaultdict(dict)
@@ -69,6 +90,7 @@ def expected() -> Facts:
     for name, data in classes.items():
         about = {
             "parent": data["parent"],
+            "root": data["root"],
             "abstract": data["abstract"],
             "table": data["table"] or None,
             "key column": data["key"],
@@ -95,6 +117,8 @@ def expected() -> Facts:
                 for rule_id, rule in (data["uniqueness_rules"] or {}).items()
             },
             "states": set(data.get("states") or {}),
+            "names in conditions": (set(data["attributes"]) - set(extra[name]["not_filterable"]))
+            | set(extra[name]["filter_codes_extra"]),
         }
         for kind, value in about.items():
             facts[kind][name] = value
@@ -102,20 +126,31 @@ def expected() -> Facts:
             facts["flags"][f"{name}.{state}"] = dict(parts["attributes"] or {})
             facts["transitions"][f"{name}.{state}"] = dict(parts["transitions"] or {})
         for code, attribute in data["attributes"].items():
-            for kind, value in _expected_attribute(attribute, more).items():
+            about_it = extra[name]["attributes"].get(code, {})
+            for kind, value in _expected_attribute(attribute, about_it, more).items():
                 facts[kind][f"{name}.{code}"] = value
     return facts
 
 
-def _expected_attribute(data: dict[str, Any], more: dict[str, Any]) -> Facts:
+def _expected_attribute(data: dict[str, Any], about: dict[str, Any], more: dict[str, Any]) -> Facts:
     kind, columns, own = data["type"], dict(data["sql_columns"] or {}), f"{data['origin']}.{data['code']}"
     first = next(iter(columns), "")
     definition = columns.get(first, "")
     default = None if kind in BORN_EMPTY else data["default"]
     watch = more["stop_watches"].get(own)
+    held = more["class_lists"].get(own, {})
     facts: dict[str, Any] = {
         "type": kind,
         "origin": data["origin"],
+        "sort": [data["external_key"], data["external_field"], data["linkset"]],
+        "columns": {name: unquoted(text.replace(TEXT_ENCODING, "")) for name, text in columns.items()},
+        "text format": about.get("format"),
+        "sub-item": [about.get("parent"), about.get("item")],
+        "about class": [
+            held.get("class_attribute"),
+            *(sorted(filter(None, (held.get(f"attribute_types_{which}") or "").split(","))) for which in ONLY_OR_NOT),
+        ],
+        "redundancy": more["redundancy"].get(own),
         "writable": data["writable"],
         "nullable": data["nullable"],
         "sql": first.removesuffix(BASES.get(kind, "")),
@@ -136,7 +171,7 @@ def _expected_attribute(data: dict[str, Any], more: dict[str, Any]) -> Facts:
         "set size": more["max_items"].get(own),
         "has format column": any(column.endswith("_format") for column in columns),
         "number": definition.split()[0] if kind == "AttributeDecimal" else None,
-        "stop watch": None if watch is None else (watch["goal"], watch["running_states"], sorted(watch["thresholds"])),
+        "stop watch": None if watch is None else (watch["goal"], watch["running_states"], _thresholds(watch)),
     }
     if kind in {"AttributeEnum", "AttributeMetaEnum"}:
         facts["values"] = re.findall(r"'([^']*)'", definition.partition(" CHARACTER")[0])
@@ -145,6 +180,13 @@ def _expected_attribute(data: dict[str, Any], more: dict[str, Any]) -> Facts:
     elif kind == "AttributeEnumSet":
         facts["values"] = data["allowed_values"]
     return facts
+
+
+def _thresholds(watch: dict[str, Any]) -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    return {
+        percent: [(action["verb"], tuple(p["value"] for p in action["params"])) for action in actions]
+        for percent, actions in watch["thresholds"].items()
+    }
 
 
 def found(model: Model) -> Facts:
@@ -166,6 +208,8 @@ def _found_class(cls: Class) -> Facts:
     flagged = "obsolescence_flag" in cls.attributes
     facts: dict[str, Any] = {
         "parent": cls.parent,
+        "root": cls.root,
+        "names in conditions": set(usable_names(cls)),
         "abstract": cls.abstract,
         "table": cls.table,
         "key column": cls.key_column,
@@ -197,9 +241,20 @@ def _found_attribute(cls: Class, code: str) -> Facts:
     kind, watch = attribute.type, attribute.type == "AttributeStopWatch"
     is_key, is_set = attribute.is_external_key, attribute.is_link_set
     listed = kind in {"AttributeEnum", "AttributeMetaEnum", "AttributeClass", "AttributeEnumSet"}
+    about = attribute.redundancy
     facts: dict[str, Any] = {
         "type": kind,
         "origin": attribute.origin,
+        "sort": [is_key, attribute.is_external_field, is_set],
+        "columns": {column.name: unquoted(_definition(column)) for column in _columns(attribute)},
+        "text format": attribute.format or FORMATS.get(kind),
+        "sub-item": [attribute.stop_watch, attribute.item],
+        "about class": [
+            attribute.class_attribute if kind != "AttributeObjectKey" else None,
+            sorted(attribute.types_only),
+            sorted(attribute.types_excluded),
+        ],
+        "redundancy": None if about is None else asdict(about),
         "writable": attribute.writable,
         "nullable": attribute.nullable,
         "sql": attribute.sql,
@@ -228,9 +283,32 @@ def _found_attribute(cls: Class, code: str) -> Facts:
         "stop watch": (
             attribute.goal or "DefaultMetricComputer",
             list(attribute.running_states),
-            sorted(str(threshold.percent) for threshold in attribute.thresholds),
+            {str(threshold.percent): list(threshold.actions) for threshold in attribute.thresholds},
         )
         if watch
         else None,
     }
     return facts
+
+
+def _columns(attribute: Attribute) -> tuple[Column, ...]:
+    bound = bind(attribute)
+    return (*bound.columns, *bound.kept_columns)
+
+
+def _definition(column: Column) -> str:
+    """Return a column as iTop's own model defines it."""
+    match column.kind:
+        case ColumnKind.VARCHAR:
+            text = f"VARCHAR({column.length})"
+        case ColumnKind.DECIMAL:
+            text = f"DECIMAL({column.length},{column.scale})"
+        case ColumnKind.ENUM:
+            text = f"ENUM({','.join(column.values)})"
+        case ColumnKind.INT | ColumnKind.UNSIGNED:
+            text = column.kind.value.replace("INT", "INT(11)")
+        case ColumnKind.TINYINT | ColumnKind.TINYINT_UNSIGNED:
+            text = column.kind.value.replace("TINYINT", "TINYINT(1)")
+        case _:
+            text = column.kind.value
+    return text if column.default is None else f"{text} DEFAULT {column.default}"

@@ -35,6 +35,16 @@ def test_english_labels_of_all_values_are_itops() -> None:
                 assert dictionary.value_label(name, code, None) == about["null_label"]
 
 
+def test_rules_that_have_a_sentence_in_itop_have_one_here() -> None:
+    """The sentences are our own; which rules have one is iTop's."""
+    mark = "/UniquenessRule:"
+    texts = bundled_model().texts["EN US"].items()
+    ours = {key.removeprefix("Class:").replace(mark, "/"): text for key, text in texts if mark in key}
+    theirs = load("model-more.json")["uniqueness_texts"]["EN US"]
+    assert set(ours) == set(theirs)
+    assert all(ours[rule] != theirs[rule] for rule in theirs)
+
+
 @pytest.mark.parametrize("language", ["EN US", "FR FR", "DE DE"])
 def test_words_are_itops(language: str) -> None:
     dictionary = bundled_dictionary(bundled_model()).in_language(language)

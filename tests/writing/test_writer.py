@@ -355,3 +355,31 @@ def test_the_class_alone_may_make_a_state_wrong(sample: Database) -> None:
         (outcome,) = writer(sample).write(connection, [change], Change("t"))
     assert [(issue.code, issue.kind) for issue in outcome.issues] == [("state", "value_not_allowed")]
     assert "approved: no state of class Incident" in outcome.issues[0].text
+
+
+def test_a_refusal_says_what_the_rule_means_and_who_has_the_values(sample: Database) -> None:
+    with sample.write() as connection:
+        first, second, brand = writer(sample).write(
+            connection,
+            [
+                Create("Brand", {"name": "Acme"}, tag="brand"),
+                Create("Brand", {"name": "ACME"}),
+                Create("Model", {"name": "M1", "brand_id": Pending("brand"), "type": "Server"}),
+            ],
+            Change("t"),
+        )
+        assert (first.issues, brand.issues) == ((), ())
+        assert [(issue.kind, issue.text) for issue in second.issues] == [
+            (
+                "not_unique",
+                f"a brand of this name exists: Brand::{first.id} already has name 'ACME'; uniqueness rule 'name'",
+            )
+        ]
+        team = Create("Team", {"name": "T", "org_id": DEMO}, tag="team")
+        link = Create("lnkPersonToTeam", {"team_id": Pending("team"), "person_id": 1})
+        *_, linked, again = writer(sample).write(connection, [team, link, link], Change("t"))
+    assert linked.issues == ()
+    (issue,) = again.issues
+    assert issue.text.startswith(
+        f"the two are linked, and may be linked once: lnkPersonToTeam::{linked.id} already has Team 'T', Person "
+    )
