@@ -54,7 +54,7 @@ Admin = psycopg.Connection[tuple[Any, ...]]
 
 
 class Pool:
-    """Databases that all look alike: filled by ``fill``."""
+    """Databases that all look alike: ``fill`` makes the tables and rows of an empty one."""
 
     def __init__(self, fill: Callable[[Database], None]) -> None:
         self._fill = fill
@@ -81,7 +81,6 @@ class _Kept:
             create_postgresql(admin, self.name)
         atexit.register(self._drop)
         with opened(postgresql_url(self.name)) as database:
-            database.create_schema()
             fill(database)
         with closing(postgresql_connection(self.name)) as connection:
             self._tables = _pairs(connection, _TABLES)

@@ -1,8 +1,9 @@
 """iTop's sample database, on every engine, and empty databases with the bundled schema.
 
-SQLite: a file is prepared once per machine (keyed by dump and schema) and copied. PostgreSQL: each process keeps a
-database that what tests did is undone in (``postgresql_pool``). MariaDB: each process loads the dump once into a
-template; a test gets a database whose touched tables are put back afterwards.
+MariaDB: each process loads the dump once into a template; a test gets a database whose touched tables are put back
+afterwards. SQLite: ``db copy`` fills a file from the dump on MariaDB once per machine (keyed by dump, schema and the
+copying code); each test gets a copy of the file. PostgreSQL: each process copies that file into a database that what
+tests did is undone in (``postgresql_pool``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import fcntl
 import gzip
 import hashlib
 import os
-import re
 import secrets
 import shutil
 import subprocess
@@ -22,12 +22,10 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from itopd.attributes import BINARY_KINDS, Column, Stored
-from itopd.database import Database, insert_rows
+from itopd.database import Database, copying
+from itopd.database.copying import CopyRequest, copy_database
 from itopd.database.ddl import create_statements
-from itopd.database.tables import TableDefinition, define_table
+from itopd.database.tables import define_table
 from itopd.datamodel import bundled_model
 from tests.support.postgresql_pool import Pool
 from tests.support.servers import (
@@ -43,15 +41,6 @@ from tests.support.servers import (
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT.parent / "shared" / "reference" / "itop-3.2"
 DUMP = REFERENCE / "sample.sql.gz"
-
-_CREATE = re.compile(rb"CREATE TABLE `(\w+)` \(\n(.*?)\n\) ENGINE=\w+(?: AUTO_INCREMENT=(\d+))?", re.DOTALL)
-_COLUMN = re.compile(rb"^  `(\w+)` ", re.MULTILINE)
-_INSERT = re.compile(rb"INSERT INTO `(\w+)` VALUES\n")
-_VALUE = re.compile(
-    rb"'([^'\\]*(?:\\.[^'\\]*)*)'|0x([0-9A-Fa-f]+)|(NULL)|(-?[0-9.]+)|(\),\n\()|(\);\n)|[(,]", re.DOTALL
-)
-_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-_ESCAPED = {b"0": b"\0", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a", b"b": b"\b"}
 
 
 def require_shared() -> None:
@@ -137,6 +126,8 @@ def _prepared_sqlite(*, with_sample: bool) -> Path:
     key = hashlib.sha256("\n".join(statements).encode())
     key.update(Path(__file__).read_bytes())
     if with_sample:
+        for module in sorted(Path(copying.__path__[0]).glob("*.py")):
+            key.update(module.read_bytes())
         key.update(str(DUMP.stat().st_mtime_ns).encode())
     folder = Path(tempfile.gettempdir()) / f"itopd-test-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -147,77 +138,22 @@ def _prepared_sqlite(*, with_sample: bool) -> Path:
             draft = target.with_suffix(".draft")
             draft.unlink(missing_ok=True)
             with opened(f"sqlite:///{draft}") as fresh:
-                fresh.create_schema()
                 if with_sample:
-                    _load_rows(fresh, gzip.decompress(DUMP.read_bytes()))
+                    with fresh_sample_mariadb() as loaded:
+                        copy_database(loaded, fresh, CopyRequest(verify=True))
+                else:
+                    fresh.create_schema()
             draft.rename(target)
     return target
 
 
-def _load_rows(database: Database, dump: bytes) -> None:
-    """Insert the rows of the dump, and move the counters to where the dump leaves them."""
-    classes = {cls.table.lower(): cls.name for cls in database.model.values() if cls.table}
-    names: dict[str, list[str]] = {}
-    with database.write() as connection:
-        position = 0
-        for create in _CREATE.finditer(dump):
-            table = create[1].decode()
-            names[table] = [name.decode() for name in _COLUMN.findall(create[2])]
-            definition = database.definition(classes[table])
-            if create[3] and definition.is_root and definition.autoincrement:
-                _move_counter(connection, definition, int(create[3]))
-        while insert := _INSERT.search(dump, position):
-            table = insert[1].decode()
-            definition = database.definition(classes[table])
-            kinds = {column.name.lower(): column for column in definition.columns}
-            columns = [kinds.get(name.lower()) for name in names[table]]
-            rows, position = _rows(dump, insert.end(), columns)
-            insert_rows(connection, database.table(classes[table]), names[table], rows)
+def _copy_prepared(database: Database) -> None:
+    with opened(f"sqlite:///{_prepared_sqlite(with_sample=True)}") as prepared:
+        copy_database(prepared, database, CopyRequest())
 
 
-def _move_counter(connection: sa.Connection, definition: TableDefinition, following: int) -> None:
-    """Have the next row of a table get the number ``following``."""
-    if connection.dialect.name == "sqlite":
-        statement = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)"
-        connection.exec_driver_sql(statement, (definition.name, following - 1))
-    elif following > 1:
-        connection.exec_driver_sql(
-            "SELECT setval(pg_get_serial_sequence(%s, %s), %s)",
-            (f'"{definition.name}"', definition.key_column, following - 1),
-        )
-
-
-def _rows(dump: bytes, position: int, columns: list[Column | None]) -> tuple[list[tuple[Stored, ...]], int]:
-    """Return the rows of one INSERT, and where the next statement starts."""
-    rows: list[tuple[Stored, ...]] = []
-    row: list[Stored] = []
-    while True:
-        match = _VALUE.match(dump, position)
-        if match is None:
-            raise ValueError(f"cannot read the dump at byte {position}: {dump[position : position + 40]!r}")
-        position = match.end()
-        text, hexadecimal, null, number, between, end = match.groups()
-        if text is not None or hexadecimal is not None:
-            value = _unescape(text) if text is not None else bytes.fromhex(hexadecimal.decode())
-            column = columns[len(row)]
-            row.append(value if column and column.kind in BINARY_KINDS else value.decode())
-        elif null:
-            row.append(None)
-        elif number:
-            row.append(number.decode() if b"." in number else int(number))
-        elif between or end:
-            rows.append(tuple(row))
-            row = []
-            if end:
-                return rows, position
-
-
-def _unescape(text: bytes) -> bytes:
-    return _ESCAPE.sub(lambda m: _ESCAPED.get(m[1], m[1]), text) if b"\\" in text else text
-
-
-_EMPTY = Pool(lambda _: None)
-_SAMPLE = Pool(lambda database: _load_rows(database, gzip.decompress(DUMP.read_bytes())))
+_EMPTY = Pool(Database.create_schema)
+_SAMPLE = Pool(_copy_prepared)
 
 
 class _MariadbPool:

@@ -42,10 +42,11 @@ def move_counter(connection: Connection, table: CopiedTable, following: int) -> 
                     {"name": name, "seq": following - 1},
                 )
         case "postgresql":
-            sequence = connection.scalar(_SEQUENCE, {"table": quoted, "key": table.key})
-            connection.execute(
-                sa.text("SELECT setval(:sequence, :next, false)"), {"sequence": sequence, "next": following}
-            )
+            if following > 1:
+                sequence = connection.scalar(_SEQUENCE, {"table": quoted, "key": table.key})
+                connection.execute(
+                    sa.text("SELECT setval(:sequence, :last)"), {"sequence": sequence, "last": following - 1}
+                )
         case _:
             connection.exec_driver_sql(f"ALTER TABLE {quoted} AUTO_INCREMENT = {following}")
 
