@@ -70,7 +70,7 @@ def install(database: Database, writer: Writer, clock: Clock, administrator: Adm
                 _write_uuid(database, connection, clock)
                 _write_administrator(writer, connection, clock, database, administrator.login, password)
         except BaseException:
-            _take_back(database)
+            database.drop_schema()  # it was empty before
             raise
     return len(list(database.definitions()))
 
@@ -90,14 +90,6 @@ def _require_empty(database: Database) -> None:
             f"{database.where} is not empty (it holds {', '.join(held[:3])}{', ...' if len(held) > 3 else ''}): "
             "name an empty database in database_url, or use this one as it is"
         )
-
-
-def _take_back(database: Database) -> None:
-    """Drop the tables made so far: the database was empty before."""
-    with database.write() as connection:
-        for cls in database.model.values():
-            if cls.table:
-                connection.execute(sa.schema.DropTable(database.table(cls.name), if_exists=True))
 
 
 def _write_profiles(database: Database, connection: sa.Connection) -> None:

@@ -16,6 +16,8 @@ from itopd.database.collation import DIGIT, IMPLICIT, IMPLICIT_BASE, IMPLICIT_BA
 
 KEY_FUNCTION: Final = "itop_key"
 _ANY_FUNCTION: Final = "itop_key_any"
+KEY_FUNCTIONS: Final = (KEY_FUNCTION, _ANY_FUNCTION)
+"""All functions made here."""
 _LAST_WESTERN: Final = 0x24F
 """The end of Latin Extended-B."""
 _FREQUENT: Final = "eaitnsroldcumpghvfbyqxjkwz 0123456789éèàçêùâîôûëïüöäñ"

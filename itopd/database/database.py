@@ -147,6 +147,10 @@ class Database:
         """Create all tables of the model in an empty database."""
         schema.create(self)
 
+    def drop_schema(self) -> None:
+        """Drop the tables of the model that are there, with all that they hold."""
+        schema.drop(self)
+
     def is_empty(self) -> bool:
         """Return whether the database holds none of the model's tables."""
         return schema.is_empty(self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from itopd.database.collation_sql import KEY_FUNCTION, key_body, key_functions
+from itopd.database.collation_sql import KEY_FUNCTION, KEY_FUNCTIONS, key_body, key_functions
 from itopd.database.ddl import create_statements, mysql_column_type, postgresql_column_type
 from itopd.database.tables import TableDefinition
 from itopd.errors import DatabaseError, RefusedError
@@ -28,6 +28,17 @@ def create(database: Database) -> None:
         for definition in database.definitions():
             for statement in create_statements(database.dialect, definition, database.prefix):
                 connection.exec_driver_sql(statement)
+
+
+def drop(database: Database) -> None:
+    """Drop all tables that are there, and what was made with them."""
+    with database.write() as connection:
+        for definition in database.definitions():
+            table = connection.dialect.identifier_preparer.quote(database.prefix + definition.name)
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+        if database.dialect == "postgresql":
+            for name in KEY_FUNCTIONS:
+                connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}(text)")
 
 
 def create_key_function(connection: Connection) -> None:

@@ -15,7 +15,8 @@ from itopd.database import Database
 from itopd.installation import PROFILES
 from tests.cli.calls import Place, command, place
 from tests.support.dumps import dump_tables
-from tests.support.servers import admin_connection, empty_mariadb, mariadb_url, opened
+from tests.support.engines import EACH_ENGINE, empty_url
+from tests.support.servers import admin_connection, mariadb_url, opened
 
 
 @pytest.fixture
@@ -24,14 +25,12 @@ def empty(tmp_path: Path) -> Place:
     return place(tmp_path)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=EACH_ENGINE)
 def empty_anywhere(request: pytest.FixtureRequest, empty: Place) -> Iterator[Place]:
-    """Give a place whose database is empty, on SQLite and on MariaDB."""
-    if request.param == "sqlite":
-        yield empty
-        return
-    with empty_mariadb() as name:
-        empty.configure(database_url=mariadb_url(name), state_url=f"sqlite:///{empty.folder}/itopd-state.db")
+    """Give a place whose database is empty, on every engine; only PostgreSQL holds its state too, as it does alone."""
+    with empty_url(request.param, empty.folder) as url:
+        apart = {"mariadb": {"state_url": f"sqlite:///{empty.folder}/itopd-state.db"}}
+        empty.configure(database_url=url, **apart.get(request.param, {}))
         yield empty
 
 
@@ -129,10 +128,10 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "code", "text"),
     [
-        ("nonsense", 64, "write sqlite:///path/to/file or mysql://"),
+        ("nonsense", 64, "write sqlite:///path/to/file, postgresql://"),
         ("sqlite:////nowhere/itopd.db", 69, "the folder /nowhere of the database file does not exist; create it"),
         ("sqlite://", 64, "itopd needs SQLite in a file"),
-        ("postgresql://u@127.0.0.1/x", 69, "PostgreSQL comes with a later release"),
+        ("postgresql://root@127.0.0.1:1/x", 69, "cannot open database 'x' at 127.0.0.1:1"),
         ("oracle://u@127.0.0.1/x", 69, "oracle"),
         ("mysql://root@127.0.0.1:1/x", 69, "cannot open database 'x' at 127.0.0.1:1"),
     ],

@@ -18,8 +18,7 @@ from itopd.mail import Address, Message, counts, listing, put_all
 from itopd.state import StateStore, open_state
 from itopd.state.mail_claims import MAIL_CLAIM
 from tests.crash.mail_child import deliver
-from tests.support.sample import new_mariadb, new_sqlite
-from tests.support.servers import empty_mariadb, mariadb_url
+from tests.support.engines import EACH_ENGINE, empty_url, new_database
 from tests.support.smtp import SmtpServer, smtp_server
 
 pytestmark = pytest.mark.crash
@@ -74,12 +73,11 @@ class World:
         return Counter(self.server.delivered)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=EACH_ENGINE)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     with ExitStack() as stack:
-        on_sqlite = request.param == "sqlite"
-        database = stack.enter_context(new_sqlite(tmp_path) if on_sqlite else new_mariadb())
-        state_url = f"sqlite:///{tmp_path}/state.db" if on_sqlite else mariadb_url(stack.enter_context(empty_mariadb()))
+        database = stack.enter_context(new_database(request.param, tmp_path))
+        state_url = stack.enter_context(empty_url(request.param, tmp_path))
         state = open_state(state_url)
         stack.callback(state.close)
         server = stack.enter_context(smtp_server())

@@ -12,23 +12,19 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import PATIENCE, Answer, Place, place
-from tests.support.servers import empty_mariadb, mariadb_url
+from tests.support.engines import EACH_ENGINE, empty_url
 
 CHUNK = 1000
 ROWS = 1500
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(scope="module", params=EACH_ENGINE)
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Give a place with an installed database, on SQLite and on MariaDB."""
+    """Give a place with an installed database, on every engine."""
     made = place(tmp_path_factory.mktemp("interrupted"))
-    if request.param == "sqlite":
-        assert made.call("init").code == 0
-        yield made
-        return
-    with empty_mariadb() as name:
-        made.configure(database_url=mariadb_url(name), state_url=f"sqlite:///{made.folder}/itopd-state.db")
+    with empty_url(request.param, made.folder) as url:
+        made.configure(database_url=url, state_url=f"sqlite:///{made.folder}/itopd-state.db")
         assert made.call("init").code == 0
         yield made
 

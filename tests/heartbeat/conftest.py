@@ -1,4 +1,4 @@
-"""A state store for heartbeats; what it promises on MariaDB, ``tests/state`` shows."""
+"""A state store for heartbeats; what it promises on servers, ``tests/state`` shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A heartbeat on real tables: ``priv_backgroundtask`` and the state store, on SQLite and on MariaDB."""
+"""A heartbeat on real tables: ``priv_backgroundtask`` and the state store, on every engine."""
 
 from __future__ import annotations
 
@@ -14,19 +14,15 @@ from itopd.heartbeat import Periodic, Task, status, status_text, tick
 from itopd.state import StateStore, TaskStatus, open_state
 from itopd.tasks.background_rows import BackgroundTaskRows
 from tests.heartbeat.support import NOW, heartbeat_of, not_called
-from tests.support.servers import empty_mariadb, mariadb_url
+from tests.support.engines import empty_url
 
 
 @pytest.fixture
 def store(database: Database, tmp_path: Path) -> Iterator[StateStore]:
     """Give a state store on the engine of the database, apart from it."""
-    if database.dialect == "sqlite":
-        opened = open_state(f"sqlite:///{tmp_path}/state.sqlite")
-        yield opened
-        opened.close()
-        return
-    with empty_mariadb() as name:
-        opened = open_state(mariadb_url(name))
+    engine = "mariadb" if database.dialect == "mysql" else database.dialect
+    with empty_url(engine, tmp_path) as url:
+        opened = open_state(url)
         yield opened
         opened.close()
 

@@ -1,4 +1,4 @@
-"""An installation is whole or leaves nothing, on SQLite and on MariaDB."""
+"""An installation is whole or leaves nothing, on every engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from itopd.installation import PROFILES, Administrator, install, new_password
 from itopd.rules import ITOPD
 from itopd.settings import Settings
 from itopd.writing import Writer
-from tests.support.servers import PARIS, empty_mariadb, mariadb_url, opened
+from tests.support.engines import EACH_ENGINE, empty_database
+from tests.support.servers import PARIS, opened
 
 CLOCK = FixedClock(from_itop("2027-02-10 10:00:00", PARIS))
 ADMIN = Administrator("admin", "Tests-of-itopd-1")
@@ -31,14 +32,10 @@ def small(tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=EACH_ENGINE)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """Give an empty database, on SQLite and on MariaDB."""
-    if request.param == "sqlite":
-        with opened(f"sqlite:///{tmp_path}/itop.db") as database:
-            yield database
-        return
-    with empty_mariadb() as name, opened(mariadb_url(name)) as database:
+    """Give an empty database, on every engine."""
+    with empty_database(request.param, tmp_path) as database:
         yield database
 
 
@@ -51,10 +48,20 @@ def _tables(database: Database) -> list[str]:
         return sa.inspect(connection).get_table_names()
 
 
+def _functions(database: Database) -> list[str]:
+    """Return the SQL functions made with the tables; only PostgreSQL has any."""
+    if database.dialect != "postgresql":
+        return []
+    with database.read() as connection:
+        query = "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+        return list(connection.exec_driver_sql(query).scalars())
+
+
 def test_what_fails_leaves_nothing_and_can_be_done_again(empty: Database) -> None:
     with pytest.raises(SettingsError, match="the administrator cannot be created: login"):
         _install(empty, Administrator("x" * 300, ADMIN.password))
     assert _tables(empty) == []
+    assert _functions(empty) == []
     assert _install(empty) == len(_tables(empty))
     with empty.read() as connection:
         account = authenticate(empty, connection, "admin", ADMIN.password)

@@ -20,7 +20,8 @@ from itopd.mail.smtp import SmtpServer, SmtpTransport
 from itopd.mail.transport import Transport
 from itopd.state import Owner, StateStore, open_state, this_process
 from itopd.state.mail_claims import MAIL_CLAIM
-from tests.support.sample import new_mariadb, new_sqlite
+from tests.support.engines import EACH_ENGINE, new_database
+from tests.support.sample import new_mariadb
 from tests.support.servers import opened
 from tests.support.smtp import SmtpServer as Listening
 from tests.support.smtp import smtp_server
@@ -113,11 +114,11 @@ def mariadb_queue_url() -> Iterator[str]:
         yield database.engine.url.render_as_string(hide_password=False)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+@pytest.fixture(params=EACH_ENGINE)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """Give a database with an empty queue, on SQLite and on MariaDB."""
-    if request.param == "sqlite":
-        with new_sqlite(tmp_path) as fresh:
+    """Give a database with an empty queue, on every engine."""
+    if request.param != "mariadb":
+        with new_database(request.param, tmp_path) as fresh:
             yield fresh
         return
     with opened(request.getfixturevalue("mariadb_queue_url")) as shared:

@@ -19,6 +19,7 @@ from itopd.database.ddl import create_statements
 from itopd.database.schema import create_key_function
 from tests.support.servers import (
     create_postgresql,
+    disconnect_others,
     drop_postgresql,
     opened,
     postgresql_admin,
@@ -48,7 +49,6 @@ _FOREIGN_SCHEMAS = """
     SELECT nspname FROM pg_namespace WHERE nspname NOT IN ('public', 'pristine', 'information_schema')
     AND nspname NOT LIKE 'pg\\_%'
 """
-_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid != %s"
 
 Admin = psycopg.Connection[tuple[Any, ...]]
 
@@ -95,7 +95,7 @@ class _Kept:
     def restore(self) -> None:
         """Put back what is not as it was."""
         with closing(postgresql_connection(self.name)) as connection:
-            connection.execute(_OTHERS, (connection.info.backend_pid,))
+            disconnect_others(connection)
             for schema in _names(connection, _FOREIGN_SCHEMAS):
                 _run(connection, f'DROP SCHEMA "{schema}" CASCADE')
             remade = self._restore_tables(connection)

@@ -19,7 +19,8 @@ from itopd.datamodel import Model, bundled_model
 from itopd.rules import ITOPD
 from itopd.writing import Change, Create, Intent, Pending, Update, Writer
 from itopd.writing import writer as writer_module
-from tests.support.sample import sample_mariadb, sample_sqlite
+from tests.support.engines import marked, sample_database
+from tests.support.sample import sample_sqlite
 from tests.writing.reference import Answer, Reference
 
 CLOCK = FixedClock(datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
@@ -172,9 +173,9 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         yield database
 
 
-@pytest.fixture(scope="module")
-def mariadb() -> Iterator[Database]:
-    with sample_mariadb() as database:
+@pytest.fixture(scope="module", params=[marked("postgresql"), marked("mariadb")])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with sample_database(request.param, tmp_path_factory.mktemp("equivalence")) as database:
         yield database
 
 
@@ -186,8 +187,7 @@ def test_bulk_writing_is_writing_one_by_one(sqlite: Database, intents: list[Inte
 
 
 @pytest.mark.shared
-@pytest.mark.mariadb
 @given(intents=intent_lists(), size=st.sampled_from([3, 1000]))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_bulk_writing_is_writing_one_by_one_on_mariadb(mariadb: Database, intents: list[Intent], size: int) -> None:
-    check(mariadb, intents, size)
+def test_bulk_writing_is_writing_one_by_one_on_servers(server: Database, intents: list[Intent], size: int) -> None:
+    check(server, intents, size)
