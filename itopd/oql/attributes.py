@@ -99,8 +99,8 @@ class AttributeReader:
     def _obsolete(self, source: Source) -> Sql:
         if source.cls.obsolescence is None:
             return truth(False).sql
-        condition = self._evaluate(source, parse_condition(source.cls.obsolescence))
-        return sa.func.coalesce(self._dialect.as_truth(condition), sa.literal_column("0"))
+        condition = self._dialect.as_truth(self._evaluate(source, parse_condition(source.cls.obsolescence)))
+        return sa.case((condition, truth(True).sql), else_=truth(False).sql)
 
     def _by_final_class(
         self, source: Source, rule: Callable[[Class], tuple[object, ...]], compute: Callable[[Source], Sql]

@@ -230,5 +230,6 @@ def _order(sources: Sequence[Source], compiler: MemberCompiler) -> list[sa.Colum
             key = compiler.dialect.address_key(value)
         else:
             key = compiler.dialect.order_key(value)
-        keys.append(key.asc() if ascending else key.desc())
-    return [*keys, *(source.id for source in sources)]
+        keys.append(compiler.dialect.in_order(key, ascending=ascending))
+    ids = (compiler.dialect.in_order(source.id, ascending=True) if source.optional else source.id for source in sources)
+    return [*keys, *ids]

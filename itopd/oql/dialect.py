@@ -1,4 +1,4 @@
-"""What differs between SQL engines: what :mod:`.mariadb` and :mod:`.sqlite` fulfil (``spec/oql.md`` §7.6)."""
+"""What differs between SQL engines: what :mod:`.mariadb`, :mod:`.postgresql` and :mod:`.sqlite` fulfil (``spec/oql.md`` §7.6)."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ class Dialect(Protocol):
         """Return what sorts IPv4 addresses by number."""
         ...
 
+    def in_order(self, key: Sql, *, ascending: bool) -> Sql:
+        """Return a key of ``ORDER BY``; null is lower than everything else."""
+        ...
+
     def concatenate(self, parts: Sequence[Sql]) -> Sql:
         """Return texts one after the other; of no parts, the empty text."""
         ...
@@ -67,10 +71,10 @@ class Dialect(Protocol):
         """Return the day of the instant ``now``."""
         ...
 
-    def add_interval(self, date: Value, amount: Sql, unit: str, kind: Kind) -> Sql:
+    def add_interval(self, date: Value, amount: Value, unit: str, kind: Kind) -> Sql:
         """Return a date moved by an amount of units; ``kind`` is that of the result."""
         ...
 
-    def call(self, name: str, arguments: Sequence[Value]) -> Sql:
-        """Call one of the other functions of the language."""
+    def call(self, name: str, arguments: Sequence[Value], kind: Kind) -> Sql:
+        """Call one of the other functions of the language; ``kind`` is that of the result."""
         ...

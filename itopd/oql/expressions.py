@@ -30,7 +30,7 @@ from itopd.oql.tree import (
     Text,
     Union,
 )
-from itopd.oql.values import Kind, Many, Sql, Value, all_of, any_of, infix, null, number, text, truth
+from itopd.oql.values import Kind, Many, Sql, Value, all_of, any_of, infix, negation, null, number, text, truth
 
 Lookup = Callable[[Field], Value]
 """Gives the value of an attribute where a condition stands."""
@@ -133,7 +133,7 @@ class Expressions:
         kind = _kind_of_result(node.name, arguments)
         codes = arguments[0].codes if kind is Kind.ENUM and len({a.codes for a in arguments}) == 1 else ()
         unsigned = node.name == "INET_ATON" or any(argument.unsigned for argument in arguments)
-        return Value(self.dialect.call(node.name, arguments), kind, codes=codes, unsigned=unsigned)
+        return Value(self.dialect.call(node.name, arguments, kind), kind, codes=codes, unsigned=unsigned)
 
     def _add_interval(self, name: str, date: Value, amount: Value, unit: str) -> Value:
         if name == "DATE_SUB":
@@ -143,7 +143,7 @@ class Expressions:
             kind = Kind.DATETIME
         elif not kind.is_temporal:
             kind = Kind.TEXT
-        return Value(self.dialect.add_interval(date, amount.sql, unit, kind), kind)
+        return Value(self.dialect.add_interval(date, amount, unit, kind), kind)
 
 
 _MANY_ALTERNATIVES = 20
@@ -169,7 +169,7 @@ def _number(sql: Sql) -> Value:
 
 
 def _negated(sql: Sql) -> Value:
-    return _number(infix(sql, "=", sa.literal_column("0")))
+    return _number(negation(sql))
 
 
 def _kind_of_result(name: str, arguments: Sequence[Value]) -> Kind:

@@ -61,6 +61,10 @@ class MariaDb:
         """Native."""
         return sa.func.inet_aton(value.sql)
 
+    def in_order(self, key: Sql, *, ascending: bool) -> Sql:
+        """Native."""
+        return key.asc() if ascending else key.desc()
+
     def concatenate(self, parts: Sequence[Sql]) -> Sql:
         """Native."""
         if not parts:
@@ -79,11 +83,11 @@ class MariaDb:
         """Return a typed date."""
         return Value(sa.cast(sa.bindparam(None, now[:10], sa.String(), unique=True), sa.Date), Kind.DATE)
 
-    def add_interval(self, date: Value, amount: Sql, unit: str, kind: Kind) -> Sql:  # noqa: ARG002 - native
+    def add_interval(self, date: Value, amount: Value, unit: str, kind: Kind) -> Sql:  # noqa: ARG002 - native
         """``TIMESTAMPADD`` is ``DATE_ADD`` with plain arguments."""
-        return sa.func.timestampadd(sa.literal_column(unit), amount, date.sql)
+        return sa.func.timestampadd(sa.literal_column(unit), amount.sql, date.sql)
 
-    def call(self, name: str, arguments: Sequence[Value]) -> Sql:
+    def call(self, name: str, arguments: Sequence[Value], kind: Kind) -> Sql:  # noqa: ARG002 - the server finds it
         """Native, under the same names."""
         return getattr(sa.func, name.lower())(*(argument.sql for argument in arguments))  # type: ignore[no-any-return]
 

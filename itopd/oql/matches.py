@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 
+import sqlalchemy as sa
+
 from itopd.oql.dialect import Dialect
-from itopd.oql.values import Sql, Value, all_of, any_of, infix, text, truth
+from itopd.oql.values import Sql, Value, all_of, any_of, negation, text
 
 _WORD = re.compile(r"([-+]?)(\w+)(\*?)")
 
@@ -24,6 +26,6 @@ def word_search(dialect: Dialect, searched: Value, words: str) -> Sql:
     conditions = found["+"]
     if not conditions:
         if not found[""]:
-            return truth(False).sql
+            return sa.false()
         conditions = [any_of(found[""])]
-    return all_of([*conditions, *(infix(excluded, "=", truth(False).sql) for excluded in found["-"])])
+    return all_of([*conditions, *map(negation, found["-"])])

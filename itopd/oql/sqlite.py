@@ -122,6 +122,10 @@ class Sqlite:
         """Ask the host."""
         return sa.func.itop_inet_aton(value.sql)
 
+    def in_order(self, key: Sql, *, ascending: bool) -> Sql:
+        """Native."""
+        return key.asc() if ascending else key.desc()
+
     def concatenate(self, parts: Sequence[Sql]) -> Sql:
         """Use ``||``."""
         if not parts:
@@ -144,11 +148,11 @@ class Sqlite:
         """Return a text in stored form."""
         return Value(text(now[:10]).sql, Kind.DATE)
 
-    def add_interval(self, date: Value, amount: Sql, unit: str, kind: Kind) -> Sql:  # noqa: ARG002 - the text's shape tells
+    def add_interval(self, date: Value, amount: Value, unit: str, kind: Kind) -> Sql:  # noqa: ARG002 - the text's shape tells
         """Ask the host: SQLite lets months overflow into the next."""
-        return sa.func.itop_add_interval(date.sql, amount, sa.literal_column(f"'{unit}'"))
+        return sa.func.itop_add_interval(date.sql, amount.sql, sa.literal_column(f"'{unit}'"))
 
-    def call(self, name: str, arguments: Sequence[Value]) -> Sql:
+    def call(self, name: str, arguments: Sequence[Value], kind: Kind) -> Sql:  # noqa: ARG002 - values have their own
         """Spell out what SQLite has, ask the host for the rest."""
         if name in {"IF", "ELT", "COALESCE"} and {a.kind for a in arguments} >= {Kind.DATE, Kind.DATETIME}:
             arguments = [Value(_date_time(a, None), Kind.DATETIME) if a.kind is Kind.DATE else a for a in arguments]

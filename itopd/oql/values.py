@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import BinaryExpression, Grouping
+from sqlalchemy.sql.elements import BinaryExpression, Grouping, UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from itopd.datamodel import Attribute
@@ -74,10 +74,13 @@ def text(value: str) -> Value:
 
 def number(value: int) -> Value:
     """Return a number that is bound."""
-    return Value(sa.bindparam(None, value, sa.Integer(), unique=True), Kind.NUMBER, value)
+    fits = -(2**63) <= value < 2**63
+    return Value(sa.bindparam(None, value, sa.BigInteger() if fits else sa.Numeric(), unique=True), Kind.NUMBER, value)
 
 
-_COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", "LIKE", "REGEXP", "IN", "NOT IN", "IS"})
+_COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", "LIKE", "REGEXP", "~", "IN", "NOT IN", "IS"})
+_LOGICAL = frozenset({"AND", "OR"})
+_BOOLEAN = sa.Boolean()
 
 
 class _Operator(custom_op[Any]):
@@ -94,8 +97,17 @@ def _operator(text: str) -> _Operator:
 
 
 def infix(left: Sql, operator: str, right: Sql) -> Sql:
-    """Return an operation in parentheses, so that SQL's own precedence never matters."""
-    return Grouping(BinaryExpression(left, right, _operator(operator)))
+    """Return an operation in parentheses, so that SQL's own precedence never matters.
+
+    Comparisons are of the type Boolean, which tells PostgreSQL's dialect that they are no numbers.
+    """
+    kind = _BOOLEAN if operator in _COMPARISONS or operator in _LOGICAL else None
+    return Grouping(BinaryExpression(left, right, _operator(operator), type_=kind))
+
+
+def negation(condition: Sql) -> Sql:
+    """Return the condition that another one is false."""
+    return Grouping(UnaryExpression(condition, operator=_operator("NOT"), type_=_BOOLEAN))
 
 
 def truth(value: bool) -> Value:
@@ -105,12 +117,12 @@ def truth(value: bool) -> Value:
 
 def all_of(conditions: Sequence[Sql]) -> Sql:
     """Return the conjunction of conditions; without any, true."""
-    return _balanced("AND", conditions) if conditions else sa.literal_column("1")
+    return _balanced("AND", conditions) if conditions else sa.true()
 
 
 def any_of(conditions: Sequence[Sql]) -> Sql:
     """Return the disjunction of conditions; without any, false."""
-    return _balanced("OR", conditions) if conditions else sa.literal_column("0")
+    return _balanced("OR", conditions) if conditions else sa.false()
 
 
 def _balanced(operator: str, conditions: Sequence[Sql]) -> Sql:
