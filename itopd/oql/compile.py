@@ -23,6 +23,7 @@ from itopd.oql.mariadb import MariaDb
 from itopd.oql.members import Member, MemberCompiler
 from itopd.oql.names import ID
 from itopd.oql.places import locating
+from itopd.oql.postgresql import PostgreSql
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import ResolvedQuery
 from itopd.oql.sources import Source
@@ -147,8 +148,10 @@ def _dialect(database: Database) -> Dialect:
             return Sqlite(database)
         case "mysql" | "mariadb":
             return MariaDb()
+        case "postgresql":
+            return PostgreSql(database)
         case other:
-            raise DatabaseError(f"queries do not run on {other} yet; use SQLite or MariaDB")
+            raise DatabaseError(f"queries do not run on {other}; use SQLite, PostgreSQL or MariaDB")
 
 
 def _distinct_ids(compiled: Sequence[Member]) -> sa.SelectBase:

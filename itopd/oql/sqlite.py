@@ -7,7 +7,6 @@ when the whole text is one.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -18,11 +17,11 @@ import sqlalchemy as sa
 from itopd.database import Database
 from itopd.errors import OqlError
 from itopd.oql import mysql_dates
-from itopd.oql.values import Kind, Sql, Statement, Value, any_of, infix, text
+from itopd.oql.coercions import code_like, leading_number
+from itopd.oql.values import Kind, Sql, Statement, Value, any_of, balanced, infix, text
 
 _EQUALITY = frozenset({"=", "!="})
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
-_LEADING_NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
 class Sqlite:
@@ -57,7 +56,7 @@ class Sqlite:
             if operator in _EQUALITY:
                 for enum, other in ((left, right), (right, left)):
                     if enum.codes and isinstance(other.literal, str):
-                        return infix(enum.sql, operator, text(self._code(enum, other.literal)).sql)
+                        return infix(enum.sql, operator, text(code_like(enum, other.literal)).sql)
             return infix(self._key(left), operator, self._key(right))
         if Kind.NUMBER in kinds:
             return self._compare_with_number(operator, left, right)
@@ -79,12 +78,12 @@ class Sqlite:
         """Use one list parameter for literals of the operand's kind, else one comparison for each item."""
         if operand.kind.is_text and all(isinstance(item.literal, str) for item in items):
             if operand.codes:
-                codes = [self._code(operand, str(item.literal)) for item in items]
+                codes = [code_like(operand, str(item.literal)) for item in items]
                 return infix(operand.sql, "IN", sa.bindparam(None, codes, expanding=True, unique=True))
             keys = [self._database.key_value(str(item.literal)) for item in items]
             return infix(self._key(operand), "IN", sa.bindparam(None, keys, expanding=True, unique=True))
         if operand.kind is Kind.NUMBER and all(item.literal is not None for item in items):
-            numbers = [n if isinstance(n, int) else _leading_number(str(n)) for n in (item.literal for item in items)]
+            numbers = [n if isinstance(n, int) else leading_number(str(n)) for n in (item.literal for item in items)]
             return infix(operand.sql, "IN", sa.bindparam(None, numbers, expanding=True, unique=True))
         return any_of([self.compare("=", operand, item) for item in items])
 
@@ -128,12 +127,7 @@ class Sqlite:
 
     def concatenate(self, parts: Sequence[Sql]) -> Sql:
         """Use ``||``."""
-        if not parts:
-            return sa.literal_column("''")
-        result = parts[0]
-        for part in parts[1:]:
-            result = infix(result, "||", part)
-        return result
+        return balanced("||", parts) if parts else sa.literal_column("''")
 
     def text_or_empty(self, value: Value) -> Sql:
         """Cast numbers, which would stay numbers."""
@@ -178,11 +172,6 @@ class Sqlite:
             case _:
                 return getattr(sa.func, f"itop_{name.lower()}")(*values)  # type: ignore[no-any-return]
 
-    def _code(self, enum: Value, text: str) -> str:
-        """Return the code that a text equals, else the text, which no row then holds: codes compare without keys."""
-        wanted = self._database.key_value(text)
-        return next((code for code in enum.codes if self._database.key_value(code) == wanted), text)
-
     def _key(self, value: Value) -> Sql:
         if isinstance(value.literal, str):
             return sa.bindparam(None, self._database.key_value(value.literal), sa.LargeBinary(), unique=True)
@@ -207,16 +196,8 @@ def _as_number(value: Value) -> Sql:
     if value.codes:
         return sa.case({code: place for place, code in enumerate(value.codes, 1)}, value=value.sql)
     if isinstance(value.literal, str):
-        return sa.bindparam(None, _leading_number(value.literal), unique=True)
+        return sa.bindparam(None, leading_number(value.literal), unique=True)
     return sa.cast(value.sql, sa.Numeric(asdecimal=False))
-
-
-def _leading_number(literal: str) -> int | float:
-    found = _LEADING_NUMBER.match(literal)
-    if found is None:
-        return 0
-    number = float(found.group())
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _compare_dates(operator: str, left: Value, right: Value) -> Sql:

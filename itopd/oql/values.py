@@ -117,22 +117,26 @@ def truth(value: bool) -> Value:
 
 def all_of(conditions: Sequence[Sql]) -> Sql:
     """Return the conjunction of conditions; without any, true."""
-    return _balanced("AND", conditions) if conditions else sa.true()
+    return balanced("AND", conditions) if conditions else sa.true()
 
 
 def any_of(conditions: Sequence[Sql]) -> Sql:
     """Return the disjunction of conditions; without any, false."""
-    return _balanced("OR", conditions) if conditions else sa.false()
+    return balanced("OR", conditions) if conditions else sa.false()
 
 
-def _balanced(operator: str, conditions: Sequence[Sql]) -> Sql:
-    # Engines parse a chain as a tree as deep as the chain is long, and SQLite stops at 1,000 levels: halves between
-    # parentheses make it shallow.
-    if len(conditions) <= _LONG_CHAIN:
-        combine = sa.and_ if operator == "AND" else sa.or_
-        return conditions[0] if len(conditions) == 1 else Grouping(combine(*conditions))
-    half = len(conditions) // 2
-    return infix(_balanced(operator, conditions[:half]), operator, _balanced(operator, conditions[half:]))
+def balanced(operator: str, operands: Sequence[Sql]) -> Sql:
+    """Return operands, of which there is at least one, combined by an operator whose order does not matter.
+
+    Engines parse a chain as a tree as deep as the chain is long, and SQLite stops at 1,000 levels: halves between
+    parentheses make it shallow.
+    """
+    if operator in _LOGICAL and 1 < len(operands) <= _LONG_CHAIN:
+        return Grouping(sa.and_(*operands) if operator == "AND" else sa.or_(*operands))
+    if len(operands) == 1:
+        return operands[0]
+    half = len(operands) // 2
+    return infix(balanced(operator, operands[:half]), operator, balanced(operator, operands[half:]))
 
 
 _LONG_CHAIN = 50
