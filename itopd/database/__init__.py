@@ -5,7 +5,7 @@ order outside MariaDB.
 """
 
 from itopd.database.bulk import insert_rows, update_rows
-from itopd.database.collation import collation_key
+from itopd.database.collation import collation_key, equal_characters
 from itopd.database.database import Database, open_database
 from itopd.database.locks import HeldLock, mutex_name
 from itopd.database.servers import server_identity
@@ -18,6 +18,7 @@ __all__ = [
     "IndexKind",
     "TableDefinition",
     "collation_key",
+    "equal_characters",
     "insert_rows",
     "mutex_name",
     "open_database",

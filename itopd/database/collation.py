@@ -128,6 +128,23 @@ def codes() -> Codes:
     )
 
 
+def equal_characters(character: str) -> str:
+    """Return the characters of the BMP that have the same weights as one, itself first; blanks and what counts for
+    nothing have no others. (All characters beyond the BMP have the weights of U+FFFD.)"""
+    weights = _weights()
+    code = weights.character.get(character, b"")
+    same = "" if code in {b"", weights.blank} else _by_code().get(code, "")
+    return character + same.replace(character, "")
+
+
+@cache
+def _by_code() -> Mapping[bytes, str]:
+    found: dict[bytes, list[str]] = {}
+    for character, code in codes().characters.items():
+        found.setdefault(code, []).append(character)
+    return {code: "".join(characters) for code, characters in found.items()}
+
+
 @cache
 def _weights() -> _Weights:
     return _Weights()

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from itopd.database.collation_sql import KEY_FUNCTION, KEY_FUNCTIONS, key_body, key_functions
 from itopd.database.ddl import create_statements, mysql_column_type, postgresql_column_type
+from itopd.database.functions import oql_functions
 from itopd.database.tables import TableDefinition
 from itopd.errors import DatabaseError, RefusedError
 
@@ -24,7 +25,7 @@ def create(database: Database) -> None:
         raise RefusedError(f"{database.where} already holds tables of iTop; give an empty database")
     with database.write() as connection:
         if database.dialect == "postgresql":
-            create_key_function(connection)
+            create_functions(connection)
         for definition in database.definitions():
             for statement in create_statements(database.dialect, definition, database.prefix):
                 connection.exec_driver_sql(statement)
@@ -37,14 +38,14 @@ def drop(database: Database) -> None:
             table = connection.dialect.identifier_preparer.quote(database.prefix + definition.name)
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
         if database.dialect == "postgresql":
-            for name in KEY_FUNCTIONS:
-                connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}(text)")
+            names = ", ".join((*KEY_FUNCTIONS, *oql_functions()))
+            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {names}")
 
 
-def create_key_function(connection: Connection) -> None:
-    """Make PostgreSQL's ``itop_key`` in the schema that tables are made in."""
+def create_functions(connection: Connection) -> None:
+    """Make PostgreSQL's ``itop_key``, and the functions of OQL that use it, in the schema that tables are made in."""
     schema = _current_schema(connection)
-    for statement in key_functions(schema):
+    for statement in (*key_functions(schema), *(function.statement for function in oql_functions().values())):
         connection.execution_options(no_parameters=True).exec_driver_sql(statement)
 
 
@@ -78,16 +79,16 @@ def differences(database: Database) -> list[str]:
 
 
 def _differing_functions(connection: Connection) -> list[str]:
-    expected = key_body(_current_schema(connection))
-    source = connection.exec_driver_sql(
-        "SELECT prosrc FROM pg_proc WHERE proname = %s AND pronamespace = current_schema()::regnamespace",
-        (KEY_FUNCTION,),
-    ).scalar()
-    if source is None:
-        return [f"function {KEY_FUNCTION} is missing"]
-    if source != expected:
-        return [f"function {KEY_FUNCTION} is not this release's: texts would compare differently"]
-    return []
+    expected = {KEY_FUNCTION: key_body(_current_schema(connection))}
+    expected |= {name: function.body for name, function in oql_functions().items()}
+    rows = connection.exec_driver_sql(
+        "SELECT proname, prosrc FROM pg_proc WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace",
+        (list(expected),),
+    )
+    sources: dict[str, str] = dict(rows.tuples().all())
+    missing = [f"function {name} is missing" for name in expected if name not in sources]
+    others = [name for name, source in sources.items() if source != expected[name]]
+    return missing + [f"function {name} is not this release's: queries would answer differently" for name in others]
 
 
 def _differing_columns(

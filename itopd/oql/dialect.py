@@ -1,4 +1,4 @@
-"""What differs between SQL engines: what :mod:`.mariadb`, :mod:`.postgresql` and :mod:`.sqlite` fulfil (``spec/oql.md`` §7.6)."""
+"""What differs between SQL engines (``spec/oql.md`` §7.6): one class for each fulfils :class:`Dialect`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Dialect(Protocol):
     """Makes SQL that means on one engine what OQL means."""
 
     def check_depth(self, statement: Statement) -> None:
-        """Raise ``too_complex`` when the engine's parser would not take a deeply nested statement."""
+        """Raise ``too_complex`` when the engine would not take a statement that is deeply nested or has many values."""
         ...
 
     def compare(self, operator: str, left: Value, right: Value) -> Sql:

@@ -15,11 +15,13 @@ from typing import Any
 from itopd.database import equal_characters
 from itopd.oql.mysql_functions import regular_expression
 
-_sre: Any = re._constants  # type: ignore[attr-defined]  # noqa: SLF001 - the only parser of the same language
-_parse: Any = re._parser.parse  # type: ignore[attr-defined]  # noqa: SLF001
+_sre: Any = re._constants  # noqa: SLF001 - the only parser of the same language
+_parse: Any = re._parser.parse  # noqa: SLF001
 
 _NOTHING = "(?!)"
 _LAST = 0x10FFFF
+_REPLACEMENT = "\ufffd"
+"""All characters beyond the BMP count as this one."""
 _MOST = 255
 """Repetitions that PostgreSQL counts."""
 _LARGEST = 10_000
@@ -46,8 +48,15 @@ def like_expression(pattern: str) -> str:
             parts.append(".")
         else:
             same = next(characters, character) if character == "\\" else character
-            parts.append(_one_of([(ord(equal), ord(equal)) for equal in equal_characters(same)]))
+            parts.append(_one_of(_equal(same)))
     return "".join([*parts, "$"])
+
+
+def _equal(character: str) -> Ranges:
+    """Return all characters that are equal to one under iTop's collation."""
+    if character == _REPLACEMENT or ord(character) > 0xFFFF:
+        return [(ord(_REPLACEMENT), ord(_REPLACEMENT)), (0x10000, _LAST)]
+    return [(ord(equal), ord(equal)) for equal in equal_characters(character)]
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +81,7 @@ class _Writer:
         """Return nodes that follow one another."""
         return "".join(self._node(operation, argument, flags) for operation, argument in nodes)
 
-    def _node(self, operation: Any, argument: Any, flags: int) -> str:  # noqa: ANN401, PLR0911 - one per kind of node
+    def _node(self, operation: Any, argument: Any, flags: int) -> str:  # noqa: ANN401 - nodes of the parser
         self._size += self._factor
         if self._size > _LARGEST:
             raise UnsupportedError("it is too large for PostgreSQL")
@@ -92,7 +101,8 @@ class _Writer:
             _group, added, removed, nodes = argument
             return f"(?:{self.sequence(nodes, (flags | added) & ~removed)})"
         if operation in {_sre.MAX_REPEAT, _sre.MIN_REPEAT}:
-            return self._repeated(*argument, flags)
+            least, most, nodes = argument
+            return self._repeated(least, most, nodes, flags)
         if operation in {_sre.ASSERT, _sre.ASSERT_NOT}:
             direction, nodes = argument
             sign = "=" if operation is _sre.ASSERT else "!"
@@ -150,7 +160,7 @@ def _set(items: Sequence[tuple[Any, Any]], flags: int) -> str:
 
 
 def _one_of(ranges: Ranges, *, negated: bool = False) -> str:
-    """Return the set of characters in ranges; no text of PostgreSQL holds NUL, and half surrogates are no characters."""
+    """Return the set of characters in ranges. No text of PostgreSQL holds NUL; half surrogates are no characters."""
     known = [(max(first, 1), last) for first, last in ranges if last > 0 and not _is_surrogate(first, last)]
     if not known:
         return r"[\u0001-\U0010FFFF]" if negated else _NOTHING
@@ -181,7 +191,9 @@ def _same_in_range(first: int, last: int, flags: int) -> Ranges:
     """Return what else a range finds when case is ignored."""
     if not flags & re.IGNORECASE:
         return []
-    found = re.findall(f"[{re.escape(chr(first))}-{re.escape(chr(last))}]", _cased(), flags & (re.ASCII | re.IGNORECASE))
+    found = re.findall(
+        f"[{re.escape(chr(first))}-{re.escape(chr(last))}]", _cased(), flags & (re.ASCII | re.IGNORECASE)
+    )
     return [(ord(one), ord(one)) for one in found if not first <= ord(one) <= last]
 
 

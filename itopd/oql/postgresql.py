@@ -94,7 +94,9 @@ class PostgreSql:
             moments = [_moment_of_text(each) for each in texts]
             return _any_of(operand.sql, sa.cast(_array(moments, sa.Text()), sa.ARRAY(sa.DateTime())))
         if operand.codes:
-            return _any_of(operand.sql, _array([code_like(operand, each).replace("\0", "") for each in texts], sa.Text()))
+            return _any_of(
+                operand.sql, _array([code_like(operand, each).replace("\0", "") for each in texts], sa.Text())
+            )
         keys = [self._database.key_value(each) for each in texts]
         return _any_of(self._key(operand), _array(keys, sa.LargeBinary()))
 
@@ -178,10 +180,10 @@ class PostgreSql:
 
     def add_interval(self, date: Value, amount: Value, unit: str, kind: Kind) -> Sql:
         """Call a function, which gives null instead of a date that cannot be."""
-        by = (_numeric(amount), sa.literal_column(f"'{unit}'"))
+        by: tuple[Sql, Sql] = (_numeric(amount), sa.literal_column(f"'{unit}'"))
         if not date.kind.is_temporal:
-            return sa.func.itop_add_to_text(_text(date), *by)
-        moved: Sql = sa.func.itop_add(_instant(date), *by)
+            return _function("add_to_text")(_text(date), *by)  # type: ignore[no-any-return]
+        moved: Sql = _function("add")(_instant(date), *by)
         return sa.cast(moved, sa.Date) if kind is Kind.DATE else moved
 
     def call(self, name: str, arguments: Sequence[Value], kind: Kind) -> Sql:  # noqa: PLR0911 - one per function
@@ -209,7 +211,7 @@ class PostgreSql:
             case "DATE_FORMAT":
                 return sa.func.itop_date_format(_instant(arguments[0]), _text(arguments[1]))
             case "FROM_DAYS" | "INET_NTOA":
-                return _function(name)(_numeric(arguments[0]))
+                return _function(name)(_numeric(arguments[0]))  # type: ignore[no-any-return]
             case "ROUND":
                 numbers = list(map(_numeric, arguments))
                 return sa.func.itop_round(*numbers) if len(numbers) > 1 else sa.func.round(*numbers)
@@ -218,7 +220,7 @@ class PostgreSql:
             case "INET_ATON":
                 return sa.func.itop_inet_aton(_text(arguments[0]))
             case _:  # TIME, YEAR, MONTH, DAY and TO_DAYS
-                return _function(name)(_instant(arguments[0]))
+                return _function(name)(_instant(arguments[0]))  # type: ignore[no-any-return]
 
     def _key(self, value: Value) -> Sql:
         if isinstance(value.literal, str):
@@ -226,7 +228,7 @@ class PostgreSql:
         return self._database.key(value.sql)
 
 
-_ZERO = sa.literal_column("0")
+_ZERO: Sql = sa.literal_column("0")
 
 
 def _unknown() -> Sql:
@@ -292,7 +294,9 @@ def _number(value: Value) -> Sql:
     """Return a value as a number: 1 or 0, position of an enum, leading number of a text, digits of a date."""
     if isinstance(value.literal, str):
         number = leading_number(value.literal)
-        return _bound(number, sa.BigInteger()) if isinstance(number, int) else _bound(Decimal(repr(number)), sa.Numeric())
+        return (
+            _bound(number, sa.BigInteger()) if isinstance(number, int) else _bound(Decimal(repr(number)), sa.Numeric())
+        )
     if value.codes:
         return sa.case({code: place for place, code in enumerate(value.codes, 1)}, value=value.sql)
     match value.kind:
