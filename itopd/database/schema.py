@@ -85,7 +85,7 @@ def _differing_functions(connection: Connection) -> list[str]:
         "SELECT proname, prosrc FROM pg_proc WHERE proname = ANY(%s) AND pronamespace = current_schema()::regnamespace",
         (list(expected),),
     )
-    sources: dict[str, str] = dict(rows.tuples().all())
+    sources = {str(name): str(source) for name, source in rows}
     missing = [f"function {name} is missing" for name in expected if name not in sources]
     others = [name for name, source in sources.items() if source != expected[name]]
     return missing + [f"function {name} is not this release's: queries would answer differently" for name in others]

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 
-import sqlalchemy as sa
-
 from itopd.oql.dialect import Dialect
-from itopd.oql.values import Sql, Value, all_of, any_of, negation, text
+from itopd.oql.values import Sql, Value, all_of, any_of, certain, negation, text
 
 _WORD = re.compile(r"([-+]?)(\w+)(\*?)")
 
@@ -26,6 +24,6 @@ def word_search(dialect: Dialect, searched: Value, words: str) -> Sql:
     conditions = found["+"]
     if not conditions:
         if not found[""]:
-            return sa.false()
+            return certain(False)
         conditions = [any_of(found[""])]
     return all_of([*conditions, *map(negation, found["-"])])

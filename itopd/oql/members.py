@@ -20,7 +20,7 @@ from itopd.oql.reader import Reader
 from itopd.oql.resolve import is_outer
 from itopd.oql.sources import Source, Tables
 from itopd.oql.tree import Expression, Field, Join, Logical, Number, Query, Union, members, walk
-from itopd.oql.values import Sql, Statement, Value, all_of, any_of, infix, number, truth
+from itopd.oql.values import Sql, Statement, Value, all_of, any_of, certain, infix, number
 
 _EQUALS = "="
 _TREE = {
@@ -127,7 +127,7 @@ class MemberCompiler:
         if not rights:
             return None
         if Number(0) in rights:
-            return truth(False).sql
+            return certain(False)
         source = self.source(cls.name, optional=False, strict=False)
         conditions = [self.dialect.as_truth(self._rule(source, condition)) for condition in rights]
         visible = sa.select(source.id).select_from(source.joined()).where(all_of(conditions))

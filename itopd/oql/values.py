@@ -115,14 +115,19 @@ def truth(value: bool) -> Value:
     return Value(sa.literal_column("1" if value else "0"), Kind.NUMBER)
 
 
+def certain(value: bool) -> Sql:
+    """Return a condition that always holds, or never."""
+    return infix(sa.literal_column("1"), "=", sa.literal_column("1" if value else "0"))
+
+
 def all_of(conditions: Sequence[Sql]) -> Sql:
     """Return the conjunction of conditions; without any, true."""
-    return balanced("AND", conditions) if conditions else sa.true()
+    return balanced("AND", conditions) if conditions else certain(True)
 
 
 def any_of(conditions: Sequence[Sql]) -> Sql:
     """Return the disjunction of conditions; without any, false."""
-    return balanced("OR", conditions) if conditions else sa.false()
+    return balanced("OR", conditions) if conditions else certain(False)
 
 
 def balanced(operator: str, operands: Sequence[Sql]) -> Sql:

@@ -1,9 +1,6 @@
 """SQLite and PostgreSQL must answer as MariaDB does: the same expressions and queries, with the same data."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,22 +12,11 @@ from itopd.oql.compile import _dialect
 from itopd.oql.members import MemberCompiler
 from itopd.oql.names import usable_names
 from itopd.oql.parser import parse_condition
-from tests.support.sample import sample_mariadb, sample_postgresql, sample_sqlite
+from tests.oql.conftest import Engines
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.postgresql, pytest.mark.shared]
 
 NOW = "2024-05-06 07:08:09"
-Engines = list[tuple[Database, sa.Connection]]
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    folder: Path = tmp_path_factory.mktemp("sample")
-    with ExitStack() as stack:
-        samples = [
-            stack.enter_context(sample) for sample in (sample_mariadb(), sample_sqlite(folder), sample_postgresql())
-        ]
-        yield [(sample, stack.enter_context(sample.read())) for sample in samples]
 
 
 def worth(database: Database, connection: sa.Connection, condition: str) -> object:

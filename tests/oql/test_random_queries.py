@@ -1,8 +1,6 @@
 """Random well-typed queries: every engine gives the same rows, and what must hold of any condition holds."""
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -13,21 +11,13 @@ from itopd.database import Database
 from itopd.errors import OqlError
 from itopd.oql import ColumnPath, compile_count, compile_query, parse, resolve, to_text
 from itopd.oql import members as oql_members
+from tests.oql.conftest import Engines
 from tests.oql.random_queries import CLASSES, NOW, random_condition, random_query
-from tests.support.sample import sample_mariadb, sample_sqlite
 
-pytestmark = [pytest.mark.mariadb, pytest.mark.shared]
+pytestmark = [pytest.mark.mariadb, pytest.mark.postgresql, pytest.mark.shared]
 
-Engines = list[tuple[Database, sa.Connection]]
 seeds = st.integers(0, 2**32 - 1)
 """A failing seed is all that is needed to see its query again."""
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    folder: Path = tmp_path_factory.mktemp("sample")
-    with sample_sqlite(folder) as sqlite, sample_mariadb() as mariadb, sqlite.read() as a, mariadb.read() as b:
-        yield [(sqlite, a), (mariadb, b)]
 
 
 def answer(database: Database, connection: sa.Connection, query: str) -> tuple[list[tuple[object, ...]], int]:
