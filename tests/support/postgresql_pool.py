@@ -16,7 +16,7 @@ import psycopg
 
 from itopd.database import Database
 from itopd.database.ddl import create_statements
-from itopd.database.schema import create_key_function
+from itopd.database.schema import create_functions
 from tests.support.servers import (
     create_postgresql,
     disconnect_others,
@@ -125,7 +125,7 @@ class _Kept:
         if not changed and _pairs(connection, _FUNCTIONS) == self._functions:
             return set()
         with opened(postgresql_url(self.name)) as database, database.write() as writer:
-            create_key_function(writer)
+            create_functions(writer)
             for definition in database.definitions():
                 if definition.name in changed:
                     writer.exec_driver_sql(f'DROP TABLE IF EXISTS public."{definition.name}" CASCADE')

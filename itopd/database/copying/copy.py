@@ -23,7 +23,7 @@ from itopd.database.copying.values import Limits, Trouble
 from itopd.database.database import Database
 from itopd.database.ddl import create_statements
 from itopd.database.locks import HeldLock
-from itopd.database.schema import create_key_function
+from itopd.database.schema import create_functions
 from itopd.errors import DatabaseError
 
 Progress = Callable[[int, int | None, str], None]
@@ -152,7 +152,7 @@ def _inspected(
 def _create(target: Database, writing: Connection, plan: Plan, *, indexes: bool) -> None:
     """Create the tables; or, once they are full, the indexes that are not part of their tables' statements."""
     if target.dialect == "postgresql" and not indexes:
-        create_key_function(writing)
+        create_functions(writing)
     for table in plan.tables:
         first, *others = create_statements(target.dialect, target.definition(table.class_name), target.prefix)
         for statement in others if indexes else [first]:
