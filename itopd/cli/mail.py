@@ -13,7 +13,7 @@ from itopd.clock import to_itop
 from itopd.errors import MissingFile, SettingsError
 from itopd.mail import Address, Message, counts, listing, names_of, put, redirection_of, valid_address
 from itopd.settings import Settings
-from itopd.wiring import open_application
+from itopd.wiring import open_application, require_parts
 
 STATUSES = ("planned", "running", "idle", "error")
 
@@ -61,6 +61,7 @@ def enqueue(
         mime_type="text/html" if html else "text/plain",
     )
     with open_application(settings) as application, application.database.write() as connection:
+        require_parts(application.database.model, "mails")
         now = to_itop(application.clock.now(), application.database.timezone)
         number = put(connection, application.database, message, now)
     click.echo(f"queued as #{number}{redirected}")
@@ -75,6 +76,7 @@ def list_(config: str | None, status: str | None, limit: int) -> None:
     settings = settings_of(config).settings
     redirected = _redirected(settings)
     with open_application(settings) as application, application.database.read() as connection:
+        require_parts(application.database.model, "mails")
         rows = list(listing(connection, application.database, status=status, limit=limit))
         numbers = counts(connection, application.database)
     if rows:

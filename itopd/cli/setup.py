@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import click
 
 from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock, to_itop
+from itopd.datamodel import LeftOut
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, RefusedError, SettingsError
 from itopd.heartbeat.status import owners_of
 from itopd.installation import Administrator, install, new_password
@@ -30,6 +31,8 @@ from itopd.wiring import (
     tasks_of,
     writer_of,
 )
+
+_SHOWN = 3
 
 
 @click.command("init")
@@ -127,7 +130,16 @@ def _check_database(settings: Settings) -> str:
                 "Name iTop's own datamodel-production.xml in data_model, or let iTop's set-up bring its tables "
                 "up to date"
             )
-        return f"{application.database.where}, tables as in the data model"
+        left_out = application.database.model.left_out
+        return f"{application.database.where}, tables as in the data model{_older(left_out)}"
+
+
+def _older(left_out: Sequence[LeftOut]) -> str:
+    """Return what an older iTop has no room for, as the end of a sentence."""
+    if not left_out:
+        return ""
+    shown = "; ".join(str(one) for one in left_out[:_SHOWN]) + ("; ..." if len(left_out) > _SHOWN else "")
+    return f"; left out, as in an older iTop, are {len(left_out)} parts of core classes: {shown}"
 
 
 def _check_mode(settings: Settings) -> str:

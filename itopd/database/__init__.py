@@ -6,7 +6,7 @@ order outside MariaDB.
 
 from itopd.database.bulk import insert_rows, update_rows
 from itopd.database.collation import collation_key, equal_characters
-from itopd.database.database import Database, open_database
+from itopd.database.database import Database, open_database, open_fitted_database
 from itopd.database.locks import HeldLock, mutex_name
 from itopd.database.servers import server_identity
 from itopd.database.tables import Index, IndexKind, TableDefinition
@@ -22,6 +22,7 @@ __all__ = [
     "insert_rows",
     "mutex_name",
     "open_database",
+    "open_fitted_database",
     "server_identity",
     "update_rows",
 ]

@@ -17,7 +17,7 @@ from itopd.database import ids, locks, schema
 from itopd.database.collation import collation_key
 from itopd.database.engines import PURPOSE, Purpose, open_engine, reason, where
 from itopd.database.tables import TableDefinition, build_table, define_table
-from itopd.datamodel import Model
+from itopd.datamodel import Lacks, Model
 from itopd.errors import DatabaseError, ModelError
 
 SqlFunction = Callable[..., Any]
@@ -195,3 +195,16 @@ def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "", 
     what keeps from writing. Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
     """
     return Database(open_engine(url, read_only=read_only), model, timezone, prefix)
+
+
+def open_fitted_database(url: str, load: Callable[[Lacks], Model], timezone: ZoneInfo, prefix: str = "") -> Database:
+    """Return the database at a URL with the model that ``load`` makes of what the database lacks of core classes.
+
+    Connects at once; raises as :func:`open_database`, and :class:`DatabaseError` when the database is away.
+    """
+    engine = open_engine(url)
+    try:
+        return Database(engine, load(schema.lacks_of(engine, prefix)), timezone, prefix)
+    except BaseException:
+        engine.dispose()
+        raise

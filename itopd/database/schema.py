@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
+from itopd.attributes import bind
 from itopd.database.collation_sql import KEY_FUNCTION, KEY_FUNCTIONS, key_body, key_functions
 from itopd.database.ddl import create_statements, mysql_column_type, postgresql_column_type
+from itopd.database.engines import reason, where
 from itopd.database.functions import oql_functions
 from itopd.database.tables import TableDefinition
+from itopd.datamodel import Attribute, Declaration, Lacks
 from itopd.errors import DatabaseError, RefusedError
 
 if TYPE_CHECKING:
@@ -56,6 +60,35 @@ def _current_schema(connection: Connection) -> str:
     return connection.dialect.identifier_preparer.quote(str(schema))
 
 
+def lacks_of(engine: Engine, prefix: str) -> Lacks:
+    """Return what tells which tables and columns of a declared class a database lacks; :class:`DatabaseError`.
+
+    An empty database lacks nothing: that it is empty is said elsewhere.
+    """
+    try:
+        with engine.connect() as connection:
+            existing = existing_columns(connection)
+    except DBAPIError as error:
+        raise DatabaseError(
+            f"cannot open {where(engine.url)}: {reason(error)}. Check that the server runs and that database_url (or "
+            "db_host, db_user, db_pwd, db_name) is right"
+        ) from error
+
+    def lacks(declared: Declaration, attribute: Attribute | None) -> str:
+        table = prefix + declared.table
+        columns = existing.get(_folded(table))
+        if not existing or (columns is None and attribute is not None):
+            return ""
+        if columns is None:
+            return f"table {table} is missing"
+        bound = bind(attribute) if attribute is not None else None
+        wanted = (*bound.columns, *bound.kept_columns) if bound is not None else ()
+        missing = [column.name for column in wanted if _folded(column.name) not in columns]
+        return f"table {table} has no column {', '.join(missing)}" if missing else ""
+
+    return lacks
+
+
 def is_empty(database: Database) -> bool:
     """Return whether none of the model's tables exists."""
     with database.read() as connection:
@@ -64,17 +97,23 @@ def is_empty(database: Database) -> bool:
 
 
 def differences(database: Database) -> list[str]:
-    """Return one sentence per missing table or column, per column of another type, and per odd column."""
+    """Return one sentence per missing table or column, per column of another type, and per odd column.
+
+    Columns of core classes beside an iTop's own XML may be of another type: an older iTop's are.
+    """
     with database.read() as connection:
         existing = existing_columns(connection)
         found = _differing_functions(connection) if database.dialect == "postgresql" else []
+    core = {database.model[name].table for name in database.model.core}
     for definition in database.definitions():
         name = database.prefix + definition.name
         columns = existing.get(_folded(name))
         if columns is None:
             found.append(f"table {name} is missing")
         else:
-            found += _differing_columns(database.dialect, definition, name, columns)
+            found += _differing_columns(definition, name, columns)
+            if definition.name not in core:
+                found += _differing_types(database.dialect, definition, name, columns)
     return sorted(found)
 
 
@@ -91,20 +130,29 @@ def _differing_functions(connection: Connection) -> list[str]:
     return missing + [f"function {name} is not this release's: queries would answer differently" for name in others]
 
 
-def _differing_columns(
+def _differing_types(
     dialect: str, definition: TableDefinition, name: str, columns: dict[str, tuple[str, bool]]
 ) -> list[str]:
+    expected_type = _COLUMN_TYPES.get(dialect)
+    if expected_type is None:
+        return []
+    kinds = ((column, columns.get(_folded(column.name)), expected_type(column)) for column in definition.columns)
+    return [
+        f"column {name}.{column.name} is {actual[0]}, expected {expected}"
+        for column, actual, expected in kinds
+        if actual is not None and not _same_type(actual[0], expected)
+    ]
+
+
+def _differing_columns(definition: TableDefinition, name: str, columns: dict[str, tuple[str, bool]]) -> list[str]:
     found: list[str] = []
     known = {_folded(definition.key_column)}
     if _folded(definition.key_column) not in columns:
         found.append(f"table {name} has no key column {definition.key_column}")
     for column in definition.columns:
         known.add(_folded(column.name))
-        actual = columns.get(_folded(column.name))
-        if actual is None:
+        if _folded(column.name) not in columns:
             found.append(f"table {name} has no column {column.name}")
-        elif dialect in _COLUMN_TYPES and not _same_type(actual[0], expected := _COLUMN_TYPES[dialect](column)):
-            found.append(f"column {name}.{column.name} is {actual[0]}, expected {expected}")
     found += [
         f"column {name}.{column} is unknown to the model and refuses rows that do not give it a value"
         for column, (_, required) in columns.items()

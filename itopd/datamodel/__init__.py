@@ -3,7 +3,9 @@
 ``bundled_model()`` is what itopd brings; ``load_model(path)`` reads the compiled XML of an iTop over it.
 """
 
+from itopd.datamodel.declaration import Declaration
 from itopd.datamodel.fields import LinkTracking
+from itopd.datamodel.fitting import Lacks
 from itopd.datamodel.loading import bundled_model, load_model
 from itopd.datamodel.model import (
     NOW,
@@ -11,6 +13,7 @@ from itopd.datamodel.model import (
     Attribute,
     Class,
     Flag,
+    LeftOut,
     Model,
     OnTargetDelete,
     Redundancy,
@@ -26,7 +29,10 @@ __all__ = [
     "Action",
     "Attribute",
     "Class",
+    "Declaration",
     "Flag",
+    "Lacks",
+    "LeftOut",
     "LinkTracking",
     "Model",
     "OnTargetDelete",

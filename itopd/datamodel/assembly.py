@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from itopd.datamodel import types
 from itopd.datamodel.consistency import check_references
-from itopd.datamodel.declaration import Declaration, DeclaredRule
+from itopd.datamodel.declaration import Declaration, DeclaredRule, parent_of
 from itopd.datamodel.lifecycle import LifeCycle, states_of_enum
 from itopd.datamodel.model import Attribute, Class, Model, UniquenessRule
 from itopd.datamodel.user_rights import UserRights
@@ -264,6 +264,7 @@ class _Assembly:
             php_behaviour=MappingProxyType(
                 {**(parent.php_behaviour if parent else {}), **dict.fromkeys(declared.hooks, name)}
             ),
+            left_out=MappingProxyType({**(parent.left_out if parent else {}), **declared.left_out}),
         )
 
     def _are_own(self, codes: tuple[str, ...], name: str) -> bool:
@@ -369,8 +370,7 @@ def _lineages(declared: Mapping[str, Declaration]) -> dict[str, tuple[str, ...]]
             declaration = declared[name]
             if name in heirs:
                 declaration.place.refuse(f"it descends from itself: {' < '.join((*heirs, name))}")
-            # A PHP parent that is no class of the model is program text of the class itself.
-            parent = declaration.php_parent if declaration.php_parent in declared else declaration.parent
+            parent = parent_of(declaration, declared)
             if parent is not None and parent not in declared:
                 declaration.place.refuse(f"its parent '{parent}' is no class of the data model")
             lineages[name] = (*(lineage(parent, (*heirs, name)) if parent else ()), name)

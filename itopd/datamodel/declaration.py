@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from itopd.datamodel.fields import LinkTracking, read_field
 from itopd.datamodel.lifecycle import LifeCycle, read_lifecycle
@@ -68,6 +69,13 @@ class Declaration:
     attributes: tuple[Attribute, ...]
     allowed_classes: dict[str, AllowedClasses]
     lifecycle: LifeCycle | None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Attributes that the database lacks, with the reason (:mod:`itopd.datamodel.fitting`)."""
+
+
+def parent_of(declaration: Declaration, declared: Mapping[str, Declaration]) -> str | None:
+    """Return the parent among ``declared``: a PHP parent that is no class of the model is program text of the class."""
+    return declaration.php_parent if declaration.php_parent in declared else declaration.parent
 
 
 def read_class(element: Element, source: SourceFile, tracking: LinkTracking) -> Declaration:

@@ -232,6 +232,9 @@ class Class:
     is_link: bool = False
     """Whether its objects are links between others, whose rights then hold for them."""
 
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Attributes that the database at hand lacks, an older iTop's, with the reason."""
+
     @property
     def root(self) -> str:
         """Return the root class of its hierarchy."""
@@ -242,7 +245,26 @@ class Class:
         try:
             return self.attributes[code]
         except KeyError:
+            if code in self.left_out:
+                raise ModelError(
+                    f"attribute '{code}' of {self.name} is left out, the database has no room for it: "
+                    f"{self.left_out[code]} "
+                    "(an older iTop's, or this account may not see it)"
+                ) from None
             raise ModelError(f"class {self.name} has no attribute '{code}'{_hint(code, self.attributes)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A core class, or one attribute of it, that the database at hand has no room for."""
+
+    class_name: str
+    attribute: str
+    """Empty: the class itself."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.class_name}{'.' if self.attribute else ''}{self.attribute} ({self.reason})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,6 +276,10 @@ class Model(Mapping[str, Class]):
     """Dictionary entries of the model's files, language -> key -> text; for the dictionary package."""
     user_rights: UserRights = field(default_factory=UserRights)
     """Profiles and what they grant; for the access package."""
+    core: frozenset[str] = frozenset()
+    """Beside an iTop's own XML: the classes that it does not hold, which itopd brought along."""
+    left_out: tuple[LeftOut, ...] = ()
+    """What of them the database at hand lacks."""
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -275,6 +301,12 @@ class Model(Mapping[str, Class]):
         try:
             return self.classes[name]
         except KeyError:
+            for one in self.left_out:
+                if one.class_name == name:
+                    raise ModelError(
+                        f"class {name} is left out, the database has no room for it: {one.reason} "
+                        "(an older iTop's, or this account may not see it)"
+                    ) from None
             raise ModelError(f"unknown class '{name}'{_hint(name, self.classes)}") from None
 
     def is_a(self, name: str, ancestor: str) -> bool:

@@ -14,6 +14,7 @@ from itopd.wiring.guard import Standing, begin, require_adopted, standing, this_
 from itopd.wiring.heartbeat import job_services, jobs_of, open_heartbeat, open_own_state, perform_job, tasks_of
 from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, require_open
+from itopd.wiring.needs import require as require_parts
 
 __all__ = [
     "SERVICES",
@@ -36,6 +37,7 @@ __all__ = [
     "perform_job",
     "require_adopted",
     "require_open",
+    "require_parts",
     "service_names",
     "set_up_log",
     "standing",

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 import structlog
@@ -21,16 +22,18 @@ from itopd.access import (
 )
 from itopd.behaviours import BEHAVIOURS, UnportedGuard
 from itopd.clock import Clock, SystemClock
-from itopd.database import Database, open_database
+from itopd.database import Database, open_database, open_fitted_database
 from itopd.database.copying import require_finished
-from itopd.datamodel import LinkTracking, Model, bundled_model, load_model
+from itopd.datamodel import Lacks, LinkTracking, Model, bundled_model, load_model
 from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
 from itopd.errors import AccessDenied, DatabaseError
 from itopd.oql import Reader
 from itopd.rules import Rules
 from itopd.service import Context, Progress
 from itopd.settings import Settings
+from itopd.wiring import needs
 from itopd.wiring.maintenance import is_attached
+from itopd.wiring.needs import HistoryGuard
 from itopd.writing import Guard, RightsGuard, Writer
 
 _USERS_WRITE = 1
@@ -129,7 +132,8 @@ def open_application(
     """
     database = open_configured_database(settings)
     try:
-        require_tables(database)
+        require_tables(database, attached=is_attached(settings))
+        needs.require(database.model, "accounts")
         dictionary = dictionary_of(settings, database.model)
         guards = guards_of(settings, database.model)
         yield Application(settings, rules or settings.rules, clock or SystemClock(), database, dictionary, guards)
@@ -139,7 +143,10 @@ def open_application(
 
 def open_configured_database(settings: Settings) -> Database:
     """Return the database that the settings name, whatever it holds; the caller closes it."""
-    return open_database(settings.database_url, model_of(settings), settings.zone, settings.db_subname)
+    if not is_attached(settings):
+        return open_database(settings.database_url, model_of(settings), settings.zone, settings.db_subname)
+    load = partial(model_of, settings)
+    return open_fitted_database(settings.database_url, load, settings.zone, settings.db_subname)
 
 
 def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequence[Guard] = ()) -> Writer:
@@ -149,17 +156,24 @@ def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequenc
 
 def guards_of(settings: Settings, model: Model) -> tuple[Guard, ...]:
     """Return who may veto writes; :class:`SettingsError` when what the settings allow makes no sense."""
-    return (UnportedGuard(model, settings.allow_unported),) if is_attached(settings) else ()
+    if not is_attached(settings):
+        return ()
+    no_history = needs.lacking(model, "history")
+    guards = (HistoryGuard(no_history),) if no_history else ()
+    return (*guards, UnportedGuard(model, settings.allow_unported))
 
 
-def model_of(settings: Settings) -> Model:
-    """Return the data model: the bundled one, or an iTop's own over the bundled core classes."""
+def model_of(settings: Settings, lacks: Lacks | None = None) -> Model:
+    """Return the data model: the bundled one, or an iTop's own over the bundled core classes.
+
+    Of these, what the database ``lacks`` is left out.
+    """
     if not settings.data_model:
         return bundled_model()
     tracking = LinkTracking(
         settings.tracking_level_linked_set_default, settings.tracking_level_linked_set_indirect_default
     )
-    return load_model(settings.data_model, tracking=tracking, name_formats=_name_formats(settings))
+    return load_model(settings.data_model, tracking=tracking, name_formats=_name_formats(settings), lacks=lacks)
 
 
 def dictionary_of(settings: Settings, model: Model) -> Dictionary:
@@ -195,8 +209,13 @@ def _name_formats(settings: Settings) -> dict[str, str]:
     return {cls: text for (cls, _, part), text in names if part == "Name"}
 
 
-def require_tables(database: Database) -> None:
+def require_tables(database: Database, *, attached: bool = False) -> None:
     """Raise :class:`DatabaseError` when the database is empty or no iTop's, :class:`RefusedError` for half a copy."""
+    if database.is_empty() and attached:
+        raise DatabaseError(
+            f"{database.where} holds no tables of an iTop with the prefix '{database.prefix}' for this account to see: "
+            "correct the database and db_subname in the settings, or give the account its rights"
+        )
     if database.is_empty():
         raise DatabaseError(
             f"{database.where} holds no tables of an iTop: run 'itopd init' to create them, "

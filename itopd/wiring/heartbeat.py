@@ -41,7 +41,7 @@ from itopd.tasks import exec_async_task
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.tasks.exec_async_task import NAME as EXEC_ASYNC_TASK
 from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
-from itopd.wiring import warm
+from itopd.wiring import needs, warm
 from itopd.wiring.application import Application, open_application
 from itopd.wiring.catalogue import SERVICES, call_names, call_parameters, load
 from itopd.wiring.guard import Standing, begin, require_adopted, standing
@@ -129,7 +129,7 @@ def _heartbeat(
     return Heartbeat(
         state=state,
         task_rows=BackgroundTaskRows(database),
-        tasks=tasks_of(settings),
+        tasks=_able(tasks_of(settings), database),
         load_jobs=partial(jobs_of, settings),
         lanes=default_lanes(executor),
         clock=SystemClock(),
@@ -159,6 +159,18 @@ def _adopted_text(seen: Standing, settings: Settings) -> str:
         return "Clone guard: REFUSES, see problems" if seen.adoptions else "Clone guard: itopd never started here yet"
     since = to_itop(seen.matching.adopted, settings.zone)
     return f"Clone guard: adopted {since} by {seen.matching.by}"
+
+
+def _able(tasks: Sequence[Task], database: Database) -> tuple[Task, ...]:
+    """Return the tasks; those that miss something in the database carry the reason instead of a schedule."""
+    needs.require(database.model, "processes")
+    no_mails = needs.lacking(database.model, "mails")
+    if not no_mails:
+        return tuple(tasks)
+    return tuple(
+        replace(task, schedule=None, problem=f"{task.name}: {no_mails}") if task.name == EXEC_ASYNC_TASK else task
+        for task in tasks
+    )
 
 
 def perform_run(spec: RunSpec, control: Control) -> RunOutcome:
