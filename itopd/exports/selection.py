@@ -30,8 +30,7 @@ from itopd.exports.errors import BadField, BadQueryId, MissingParameter
 from itopd.exports.kinds import Kind
 from itopd.exports.parameters import ExportParameters
 from itopd.exports.preferences import shows_obsolete
-from itopd.exports.tags import tag_labels
-from itopd.objects import fetch
+from itopd.objects import fetch, tag_labels
 from itopd.oql import (
     ColumnPath,
     CompiledColumn,
@@ -209,7 +208,7 @@ class _Columns:
 
     def _labels(self, cls: str, attribute: Attribute | None, kind: Kind) -> Mapping[str, str]:
         if attribute is not None and attribute.type == "AttributeTagSet":
-            return tag_labels(self.context.database, self.connection, cls, attribute.code)
+            return tag_labels(self.context.database, self.connection, attribute)
         return labels_of(cls, attribute, kind, model=self.context.database.model, dictionary=self.context.dictionary)
 
     def _reading(self, attribute: Attribute | None, kind: Kind, positions: Sequence[int]) -> Reading:

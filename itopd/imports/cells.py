@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +51,7 @@ _REFUSED_WHEN_EMPTY: Final = frozenset(
     }
 )
 """Mandatory attributes of these types refuse an empty cell at once; others are left to the write."""
+_SET_SEPARATORS: Final = re.compile("[|,]")
 _EXAMPLE: Final = datetime.fromisoformat("2022-10-23 16:25:33")
 
 Convert = Callable[[str], Any]
@@ -142,6 +144,8 @@ def cell_of(
     convert: Convert = lambda text: kind.parse(text, rules, zone)  # noqa: E731
     if dictionary is not None and attribute.type in _ENUMS:
         convert = _enum_by_label(cls, attribute, dictionary)
+    elif dictionary is not None and attribute.type == "AttributeEnumSet":
+        convert = _set_by_labels(cls, attribute, dictionary)
     elif dictionary is not None and attribute.type == "AttributeBoolean":
         convert = _boolean_by_label(dictionary, rules)
     show: Convert = lambda text: text  # noqa: E731
@@ -195,10 +199,31 @@ def is_impossible(cell: Cell, refused: Refused) -> bool:
     )
 
 
-def _enum_by_label(cls: Class, attribute: Attribute, dictionary: Dictionary) -> Convert:
+def _codes_by_label(cls: Class, attribute: Attribute, dictionary: Dictionary) -> dict[str, str]:
+    """Return the codes of an enum or set by their labels; the first code of a label that several have."""
     by_label: dict[str, str] = {}
     for code in attribute.values:
         by_label.setdefault(dictionary.value_label(cls.name, attribute.code, code), code)
+    return by_label
+
+
+def _set_by_labels(cls: Class, attribute: Attribute, dictionary: Dictionary) -> Convert:
+    by_label = _codes_by_label(cls, attribute, dictionary)
+
+    def convert(text: str) -> tuple[str, ...]:
+        labels = [label for item in _SET_SEPARATORS.split(text) if (label := item.strip())]
+        unknown = [label for label in labels if label not in by_label]
+        if unknown:
+            raise Refused(
+                RefusedKind.NO_MATCH, f"no match for [{', '.join(unknown)}], use the labels {', '.join(by_label)}"
+            )
+        return tuple(sorted({by_label[label] for label in labels}))
+
+    return convert
+
+
+def _enum_by_label(cls: Class, attribute: Attribute, dictionary: Dictionary) -> Convert:
+    by_label = _codes_by_label(cls, attribute, dictionary)
 
     def convert(text: str) -> str:
         code = by_label.get(text)

@@ -6,10 +6,12 @@ Every function costs a fixed number of statements per chunk of ids or rows, neve
 from itopd.objects.fetch import CHUNK, Record, fetch, final_classes, friendly_name, friendly_names
 from itopd.objects.find import equality, find
 from itopd.objects.rows import chunks, is_stored, reading, stored_codes
+from itopd.objects.tags import TAG_CLASS, tag_labels
 from itopd.objects.visible import is_filtered, seen, visible_ids
 
 __all__ = [
     "CHUNK",
+    "TAG_CLASS",
     "Record",
     "chunks",
     "equality",
@@ -23,5 +25,6 @@ __all__ = [
     "reading",
     "seen",
     "stored_codes",
+    "tag_labels",
     "visible_ids",
 ]

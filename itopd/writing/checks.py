@@ -47,6 +47,8 @@ def value_issues(draft: Draft, working: Working) -> Iterator[Issue]:
         yield from _hooked_issues(draft)
     if layout.about_classes:
         yield from _class_issues(draft, working.model)
+    if layout.tag_sets:
+        yield from _tag_issues(draft, working)
     for code, root in layout.keys.items():
         if code in changes and changes[code] and code not in problems:
             target = changes[code]
@@ -76,6 +78,18 @@ def _class_issues(draft: Draft, model: Model) -> Iterator[Issue]:
             kind = RefusedKind.VALUE_NOT_ALLOWED if isinstance(value, str) else RefusedKind.UNKNOWN_SET_VALUE
             what = "state" if attribute.type == "AttributeClassState" else "attribute allowed here"
             yield Issue(code, kind.value, f"{code}: {', '.join(unknown)}: no {what} of class {named}")
+
+
+def _tag_issues(draft: Draft, working: Working) -> Iterator[Issue]:
+    """Yield tags that do not exist."""
+    for code in draft.layout.tag_sets:
+        if code not in draft.changes or code in draft.problems or not draft.changes[code]:
+            continue
+        known = working.tag_codes(draft.cls.attributes[code])
+        unknown = [tag for tag in draft.changes[code] if tag not in known]
+        if unknown:
+            text = f"{code}: no tag of {draft.cls.name} is called {', '.join(unknown)}"
+            yield Issue(code, RefusedKind.UNKNOWN_TAG.value, text)
 
 
 def _hooked_issues(draft: Draft) -> Iterator[Issue]:

@@ -112,6 +112,7 @@ class Layout:
     metas: tuple[MetaEnum, ...]
     about_classes: Mapping[str, str]
     """Attributes that name states or attributes of a class -> the attribute that holds the class."""
+    tag_sets: tuple[str, ...]
     rules: tuple[RuleLayout, ...]
     hosts: tuple[Host, ...]
     _blank: tuple[tuple[Stored, ...], ...] = field(repr=False)
@@ -192,6 +193,7 @@ def layout_of(database: Database, name: str) -> Layout:
         trees=tuple(code for code, a in attributes.items() if a.type == "AttributeHierarchicalKey"),
         metas=metas,
         about_classes=about_classes,
+        tag_sets=tuple(code for code, a in attributes.items() if a.type == "AttributeTagSet"),
         rules=rules,
         hosts=hosts,
         _blank=tuple(blank),

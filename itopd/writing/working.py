@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.datamodel import Class, Model
-from itopd.objects import equality, fetch, final_classes, find, is_filtered, seen
+from itopd.datamodel import Attribute, Class, Model
+from itopd.objects import TAG_CLASS, equality, fetch, final_classes, find, is_filtered, seen, tag_labels
 from itopd.oql import Reader
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node, Tree
@@ -79,6 +79,7 @@ class Working:
         self._finals: dict[str, dict[int, str | None]] = defaultdict(dict)
         self._indexes: dict[tuple[str, tuple[str, ...]], _Index] = {}
         self.trees: dict[TreeName, Tree] = {}
+        self._tags: dict[tuple[str, str], frozenset[str]] = {}
 
     @property
     def model(self) -> Model:
@@ -193,6 +194,14 @@ class Working:
             for item in self._items[declared.root].values():
                 index.put(item)
         return index.find(index.key(values))
+
+    def tag_codes(self, tag_set: Attribute) -> frozenset[str]:
+        """Return the codes of the tags that a tag set may hold, those of the chunk included; one statement per set."""
+        place = (tag_set.origin, tag_set.code)
+        if place not in self._tags:
+            self._tags[place] = frozenset(tag_labels(self._database, self._connection, tag_set))
+        new = (item.values for item in self._items[TAG_CLASS].values() if item.new)
+        return self._tags[place].union(v["code"] for v in new if (v["obj_class"], v["obj_attcode"]) == place)
 
     def load_tree(self, name: TreeName) -> None:
         """Read a tree under a lock that lasts until the transaction ends; once per chunk."""

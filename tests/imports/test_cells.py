@@ -35,6 +35,8 @@ def cell(cls: str, code: str, *, rules: Rules = ITOPD, localized: bool = False, 
         ("Rack", "nb_u", False, "42", 42),
         ("Rack", "purchase_date", False, "2024-2-9", "2024-02-09"),
         ("TriggerOnObjectCreate", "description", False, "x", "x"),
+        ("TriggerOnObjectCreate", "context", False, "CRON|REST/JSON", ("CRON", "REST/JSON")),
+        ("TriggerOnObjectCreate", "context", True, "cron, Console|cron", ("CRON", "GUI:Console")),
     ],
 )
 def test_texts_become_values(cls: str, code: str, localized: bool, text: str | None, value: object) -> None:
@@ -46,6 +48,7 @@ def test_texts_become_values(cls: str, code: str, localized: bool, text: str | N
     [
         ("Person", "status", False, "Active", "not allowed"),
         ("Person", "status", True, "active", "one of the labels Active, Inactive"),
+        ("TriggerOnObjectCreate", "context", True, "cron|CRON", r"no match for \[CRON\], use the labels"),
         ("Person", "first_name", False, "", "must not be empty"),
         ("Person", "first_name", False, None, "must not be empty"),
         ("Person", "name", False, "x" * 256, "too long"),

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from itopd.attributes import Document, PasswordHash, StoredCaseLog
+from itopd.behaviours import BEHAVIOURS
 from itopd.clock import FixedClock
 from itopd.database import Database, open_database
 from itopd.datamodel import UniquenessRule
@@ -383,3 +384,30 @@ def test_a_refusal_says_what_the_rule_means_and_who_has_the_values(sample: Datab
     assert issue.text.startswith(
         f"the two are linked, and may be linked once: lnkPersonToTeam::{linked.id} already has Team 'T', Person "
     )
+
+
+def test_a_tag_set_holds_tags_that_exist(sample: Database) -> None:
+    tag = "TagSetFieldDataFor_FAQ__domains"
+
+    def faq(*tags: str) -> Create:
+        return Create("FAQ", {"title": "t", "category_id": Pending("category"), "domains": tags})
+
+    with sample.write() as connection:
+        *_, known, unknown, made_later = writer(sample, behaviours=BEHAVIOURS).write(
+            connection,
+            [
+                Create("FAQCategory", {"name": "c"}, tag="category"),
+                Create(tag, {"code": "newtag", "label": "New"}),
+                faq("newtag"),
+                faq("newtag", "nothing"),
+                faq(),
+            ],
+            Change("t"),
+        )
+    assert (known.issues, made_later.issues) == ((), ())
+    assert [(issue.code, issue.kind) for issue in unknown.issues] == [("domains", "unknown_tag")]
+    assert "called nothing" in unknown.issues[0].text
+    with sample.write() as connection:
+        (stored,) = writer(sample).write(connection, [Update("FAQ", known.id, {"domains": ()})], Change("t"))
+        (again,) = writer(sample).write(connection, [Update("FAQ", known.id, {"domains": ("newtag",)})], Change("t"))
+    assert (stored.status, again.status) == ("updated", "updated")
