@@ -37,6 +37,7 @@ COMMANDS = {
     "run": ("itopd.cli.heartbeat", "the daemon: every task and job at its time"),
     "status": ("itopd.cli.heartbeat", "tasks, jobs and what ran last"),
     "tick": ("itopd.cli.heartbeat", "everything that is due, once"),
+    "user": ("itopd.cli.user", "the accounts: add, list, set a password, disable"),
 }
 
 

@@ -6,10 +6,11 @@ order, would leave. The caller owns the transaction: what it rolls back never ha
 
 from itopd.writing.intents import Change, ChangedValue, Create, Intent, Issue, Outcome, Pending, Update
 from itopd.writing.protocols import Behaviour, Draft, Guard, Hooks, Present, Reaction, Veto, Written
-from itopd.writing.rights import RightsGuard
+from itopd.writing.rights import NOT_ALLOWED, RightsGuard
 from itopd.writing.writer import Writer
 
 __all__ = [
+    "NOT_ALLOWED",
     "Behaviour",
     "Change",
     "ChangedValue",
