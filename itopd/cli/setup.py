@@ -13,6 +13,7 @@ import click
 from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock, to_itop
 from itopd.datamodel import LeftOut
+from itopd.dictionary import ENGLISH
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, RefusedError, SettingsError
 from itopd.heartbeat.status import owners_of
 from itopd.installation import Administrator, install, new_password
@@ -21,6 +22,7 @@ from itopd.settings import Settings
 from itopd.state import TaskStatus, open_state, taken_over
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.wiring import (
+    attached_texts,
     is_attached,
     jobs_of,
     model_of,
@@ -114,6 +116,20 @@ def _check_folder(settings: Settings) -> str:
 
 def _check_model(settings: Settings) -> str:
     return f"{len(model_of(settings))} classes, {settings.data_model or 'bundled'}"
+
+
+def _check_labels(settings: Settings) -> str:
+    texts = attached_texts(settings)
+    if texts is None:
+        return "bundled"
+    if not texts.folder.is_dir():
+        raise SettingsError(f"{texts.folder} is no folder: correct itop_root or itop_environment")
+    needed = dict.fromkeys((settings.default_language, ENGLISH))
+    problems = [problem for language in needed if (problem := texts.problem(language))]
+    problems += [f"there is no dictionary of {language}" for language in needed if language not in list(texts)]
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return f"{len(texts)} languages in {texts.folder}"
 
 
 def _check_database(settings: Settings) -> str:
@@ -242,6 +258,7 @@ def _check_mail(settings: Settings) -> str:
 _CHECKS: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     ("data folder", _check_folder),
     ("data model", _check_model),
+    ("labels", _check_labels),
     ("database", _check_database),
     ("mode", _check_mode),
     ("account", _check_account),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ _SUFFIX = ".dict.php"
 _USED = "Class:"
 """Beginning of the keys that itopd looks up; the rest of a file is for iTop's pages."""
 _SHOWN = 20
+_LANGUAGE = re.compile("[A-Za-z]+(?:[ -][A-Za-z0-9]+)*")
 
 Texts = Mapping[str, str]
 
@@ -22,8 +24,7 @@ Texts = Mapping[str, str]
 class AttachedTexts(Mapping[str, Texts]):
     """Language -> key -> text, of the files ``<code>.dict.php`` in a folder; a language without file has no texts.
 
-    A file that cannot be read counts as empty. ``report`` is told, as it is, once, of the parts of a file that are not
-    read.
+    What cannot be read, a whole file or parts of it, counts as absent; ``report`` is told once per process and file.
     """
 
     folder: Path
@@ -33,10 +34,18 @@ class AttachedTexts(Mapping[str, Texts]):
     def __getitem__(self, language: str) -> Texts:
         known = self._known.get(language)
         if known is None:
-            known = self._known[language] = self._read(self.folder / f"{_code(language)}{_SUFFIX}")
+            read = self._file(language)
+            if read.problem and not read.told:
+                read.told = True
+                self.report(read.problem)
+            known = self._known[language] = read.texts
         if not known:
             raise KeyError(language)
         return known
+
+    def problem(self, language: str) -> str:
+        """Return what cannot be read of a language, and what to do; empty when all is well or there is no file."""
+        return self._file(language).problem
 
     def __iter__(self) -> Iterator[str]:
         """Yield the languages that have files."""
@@ -46,40 +55,50 @@ class AttachedTexts(Mapping[str, Texts]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _read(self, path: Path) -> Texts:
+    def _file(self, language: str) -> _File:
+        if not _LANGUAGE.fullmatch(language):  # it comes from an account: never a path
+            return _File({})
+        path = self.folder / f"{_code(language)}{_SUFFIX}"
         try:
             about = path.stat()
-            read = _read_file(path, about.st_mtime_ns, about.st_size)
         except FileNotFoundError:
-            return {}
-        except (OSError, UnicodeDecodeError) as error:
-            self.report(f"dictionary {path} cannot be read ({error}): its labels are missing; make it readable")
-            return {}
-        except SettingsError as error:
-            self.report(f"dictionary {error.message}")
-            return {}
-        if read.untold:
-            more = f", and {len(read.untold) - _SHOWN} more" if len(read.untold) > _SHOWN else ""
-            self.report(
-                f"dictionary {path}: {len(read.untold)} parts are no plain texts and were passed over, what is found "
-                f"without them is used instead: {'; '.join(read.untold[:_SHOWN])}{more}"
-            )
-            read.untold = ()
-        return read.texts
+            return _File({})
+        except OSError as error:
+            return _unreadable(path, error)
+        return _read_file(path, about.st_mtime_ns, about.st_size)
 
 
 @dataclass(slots=True)
 class _File:
     texts: Texts
-    untold: tuple[str, ...]
-    """What could not be read and nobody has been told yet."""
+    problem: str = ""
+    """What cannot be read."""
+    told: bool = False
+
+
+def _unreadable(path: Path, error: Exception) -> _File:
+    return _File({}, f"dictionary {path} cannot be read ({error}): its labels are missing; make it readable")
 
 
 @lru_cache(maxsize=8)
 def _read_file(path: Path, _changed: int, _size: int) -> _File:
     """Return what a file holds; kept by the process until the file changes."""
-    read = read_dictionary(path.read_text(encoding="utf-8"), str(path))
-    return _File({key: text for key, text in read.texts.items() if key.startswith(_USED)}, read.unread)
+    try:
+        read = read_dictionary(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        return _unreadable(path, error)
+    except SettingsError as error:
+        return _File({}, f"dictionary {error.message}")
+    texts = {key: text for key, text in read.texts.items() if key.startswith(_USED)}
+    if not read.unread:
+        return _File(texts)
+    more = f", and {len(read.unread) - _SHOWN} more" if len(read.unread) > _SHOWN else ""
+    shown = "; ".join(read.unread[:_SHOWN])
+    return _File(
+        texts,
+        f"dictionary {path}: {len(read.unread)} parts are no plain texts and were passed over, what is found without "
+        f"them is used instead: {shown}{more}",
+    )
 
 
 def _code(language: str) -> str:

@@ -1,6 +1,13 @@
 """The one place that knows all: settings become an application, a catalogue of services, a heartbeat."""
 
-from itopd.wiring.application import Application, model_of, open_application, open_configured_database, writer_of
+from itopd.wiring.application import (
+    Application,
+    attached_texts,
+    model_of,
+    open_application,
+    open_configured_database,
+    writer_of,
+)
 from itopd.wiring.catalogue import (
     SERVICES,
     CallParameters,
@@ -21,6 +28,7 @@ __all__ = [
     "Application",
     "CallParameters",
     "Standing",
+    "attached_texts",
     "begin",
     "call_names",
     "call_parameters",

@@ -178,7 +178,7 @@ def model_of(settings: Settings, lacks: Lacks | None = None) -> Model:
 
 def dictionary_of(settings: Settings, model: Model) -> Dictionary:
     """Return the labels: the bundled ones, below those of the attached iTop when ``itop_root`` names one."""
-    attached, bundled = _attached_texts(settings), bundled_dictionary(model)
+    attached, bundled = attached_texts(settings), bundled_dictionary(model)
     if attached is None:
         return bundled
     if not attached.folder.is_dir():
@@ -188,7 +188,7 @@ def dictionary_of(settings: Settings, model: Model) -> Dictionary:
     return bundled.with_texts(attached)
 
 
-def _attached_texts(settings: Settings) -> AttachedTexts | None:
+def attached_texts(settings: Settings) -> AttachedTexts | None:
     """Return the texts of the attached iTop, nothing read yet; ``None`` without one."""
     if settings.itop_root is None:
         return None
@@ -201,7 +201,7 @@ def _name_formats(settings: Settings) -> dict[str, str]:
 
     A friendly name is one for everybody here: that of the default language, else the English one.
     """
-    attached = _attached_texts(settings)
+    attached = attached_texts(settings)
     if attached is None:
         return {}
     texts = {**attached.get(ENGLISH, {}), **attached.get(settings.default_language, {})}

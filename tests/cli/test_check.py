@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.calls import Answer, Place, place
+from tests.support.dictionaries import dictionary_text
 from tests.support.servers import admin_connection, empty_mariadb, mariadb_url
 from tests.support.smtp import smtp_server
 
 NAMES = [
-    *("data folder", "data model", "database", "mode", "account"),
+    *("data folder", "data model", "labels", "database", "mode", "account"),
     *("state store", "clone guard", "processes", "jobs", "mail"),
 ]
 
@@ -46,6 +47,24 @@ def test_all_is_well_after_init(installed: Place) -> None:
     assert lines["data model"][1] == "225 classes, bundled"
     assert lines["database"][1] == f"file {installed.folder}/itopd.db, tables as in the data model"
     assert lines["account"][1] == "admin acts where no auth_user is given (run_as)"
+
+
+def test_dictionaries_of_an_attached_itop_are_read(installed: Place) -> None:
+    folder = installed.folder / "itop" / "env-test" / "dictionaries"
+    installed.configure(itop_root=installed.folder / "itop", itop_environment="test", default_language="FR FR")
+    said = dict(line[7:].split(": ", 1) for line in installed.call("check").out.splitlines())
+    assert said["labels"] == f"{folder} is no folder: correct itop_root or itop_environment"
+    folder.mkdir(parents=True)
+    french = folder / "fr-fr.dict.php"
+    french.write_text("<?php A('FR FR', array('Class:Person' => NAME));", encoding="utf-8")
+    text = _lines(installed.call("check"))["labels"]
+    assert text[0] == "TO DO"
+    assert "line 1: entry 'Class:Person' is no plain text" in text[1]
+    assert text[1].endswith("there is no dictionary of EN US")
+    for language in ("EN US", "FR FR"):
+        path = folder / f"{language.lower().replace(' ', '-')}.dict.php"
+        path.write_text(dictionary_text(language, {"Class:Person": "Somebody"}), encoding="utf-8")
+    assert _lines(installed.call("check"))["labels"] == ("ok", f"2 languages in {folder}")
 
 
 def test_a_check_writes_nothing_to_the_database(installed: Place) -> None:

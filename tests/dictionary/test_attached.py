@@ -79,6 +79,14 @@ def test_what_is_passed_over_in_a_file_is_told_once(texts: AttachedTexts, told: 
     assert "line 3: entry 'Class:Person' is no plain text" in told[0]
 
 
+def test_the_language_of_an_account_is_no_path(texts: AttachedTexts, told: list[str]) -> None:
+    (texts.folder / "apart").mkdir()
+    outside = AttachedTexts(texts.folder / "apart", told.append)
+    assert _attached(outside, "../fr-fr").class_label("Person") == "Person"
+    assert _attached(outside, "FR\0FR").class_label("Person") == "Person"
+    assert told == []
+
+
 def test_a_changed_file_is_read_again(texts: AttachedTexts) -> None:
     assert _attached(texts, "FR FR").class_label("Team") == "Team"
     path = texts.folder / "fr-fr.dict.php"
