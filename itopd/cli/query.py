@@ -41,7 +41,7 @@ def query_command(
     """
     settings = settings_of(config).settings
     values = dict(_argument(word) for word in arguments)
-    with open_application(settings) as application:
+    with open_application(settings, reads=True) as application:
         context = application.context(application.account("", ""), output=sys.stdout.buffer, progress=no_progress)
         try:
             resolved = resolve(parse(text), application.database.model)
@@ -64,7 +64,7 @@ def query_command(
         if form != "table":
             run(context, parameters)
             return
-        with application.database.read() as connection:
+        with application.source.read() as connection:
             selection = select(context, connection, parameters, find_query(context, connection, parameters))
             rows = list(islice(chain.from_iterable(selection.chunks(connection)), limit + 1))
     header = [column.header for column in selection.columns]

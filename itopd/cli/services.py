@@ -129,7 +129,8 @@ def perform(service: Service, call: Call, words: Sequence[str]) -> int:
     if rules.credentials_mandatory and not call.parameters.auth_user:
         raise SettingsError("Missing parameter '--auth_user': with compat = itop a call names who acts")
     require_open(call.settings, writes=service.writes)
-    with open_application(call.settings, rules) as application, terminal_progress(service.name) as progress:
+    opened = open_application(call.settings, rules, reads=not service.writes)
+    with opened as application, terminal_progress(service.name) as progress:
         resolved = resolve_parameters(
             service.parameters,
             words,

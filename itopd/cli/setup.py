@@ -12,6 +12,7 @@ import click
 
 from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock, to_itop
+from itopd.database import Database
 from itopd.datamodel import LeftOut
 from itopd.dictionary import ENGLISH
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, RefusedError, SettingsError
@@ -137,17 +138,25 @@ def _check_database(settings: Settings) -> str:
         model_of(settings)
     except ItopdError as error:
         raise SettingsError("it can be looked at once the data model is right") from error
-    with open_application(settings) as application:
-        differences = application.database.missing()
-        if differences:
-            rest = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
-            raise SettingsError(
-                f"{application.database.where} does not fit the data model: {'; '.join(differences[:3])}{rest}. "
-                "Name iTop's own datamodel-production.xml in data_model, or let iTop's set-up bring its tables "
-                "up to date"
-            )
-        left_out = application.database.model.left_out
-        return f"{application.database.where}, tables as in the data model{_older(left_out)}"
+    with open_application(settings, reads=True) as application:
+        database, source = application.database, application.source
+        _require_fitting(database)
+        fits = f"{database.where}, tables as in the data model{_older(database.model.left_out)}"
+        if source is not database:
+            _require_fitting(source)
+            return f"{fits}; exports and queries read {source.where}"
+        return fits
+
+
+def _require_fitting(database: Database) -> None:
+    differences = database.missing()
+    if differences:
+        rest = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise SettingsError(
+            f"{database.where} does not fit the data model: {'; '.join(differences[:3])}{rest}. "
+            "Name iTop's own datamodel-production.xml in data_model, or let iTop's set-up bring its tables "
+            "up to date"
+        )
 
 
 def _older(left_out: Sequence[LeftOut]) -> str:

@@ -18,7 +18,7 @@ from itopd.database.collation import collation_key
 from itopd.database.engines import PURPOSE, Purpose, open_engine, reason, where
 from itopd.database.tables import TableDefinition, build_table, define_table
 from itopd.datamodel import Lacks, Model
-from itopd.errors import DatabaseError, ModelError
+from itopd.errors import DatabaseError, ModelError, RefusedError
 
 SqlFunction = Callable[..., Any]
 """A deterministic function that SQLite calls."""
@@ -27,13 +27,17 @@ SqlFunction = Callable[..., Any]
 class Database:
     """A database with iTop's layout. Made by :func:`open_database`."""
 
-    def __init__(self, engine: Engine, model: Model, timezone: ZoneInfo, prefix: str = "") -> None:
+    def __init__(
+        self, engine: Engine, model: Model, timezone: ZoneInfo, prefix: str = "", *, read_only: bool = False
+    ) -> None:
         self.engine: Final = engine
         self.model: Final = model
         self.timezone: Final = timezone
         """iTop's timezone, in whose local time its columns are."""
         self.prefix: Final = prefix
         """What the names of all tables start with (``db_subname``)."""
+        self.read_only: Final = read_only
+        """Whether :meth:`write` refuses, whatever the server would allow."""
         self.metadata: Final = sa.MetaData()
         self._definitions: dict[str, TableDefinition] = {}
         self._tables: dict[str, sa.Table] = {}
@@ -88,8 +92,11 @@ class Database:
     def write(self) -> AbstractContextManager[Connection]:
         """Return a transaction for writing: committed at the end, rolled back when an exception leaves it.
 
-        On SQLite it holds the write lock from the start, so what it reads stays true.
+        On SQLite it holds the write lock from the start, so what it reads stays true. Raises :class:`RefusedError` on
+        a database that was opened for reading only.
         """
+        if self.read_only:
+            raise RefusedError(f"{self.where} is opened for reading only: nothing is written there")
         return self._transaction("write")
 
     @contextmanager
@@ -191,10 +198,10 @@ def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "", 
     """Return the database at a URL; the first connection is made when it is first needed.
 
     ``sqlite:///path``, ``postgresql://user:password@host:5432/database`` or ``mysql://...`` (``mariadb://`` is the
-    same). ``read_only``: a file must be there already and is never written to; on a server, :meth:`Database.read` is
-    what keeps from writing. Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
+    same). ``read_only``: a file must be there already and is never written to; on every engine
+    :meth:`Database.write` refuses. Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
     """
-    return Database(open_engine(url, read_only=read_only), model, timezone, prefix)
+    return Database(open_engine(url, read_only=read_only), model, timezone, prefix, read_only=read_only)
 
 
 def open_fitted_database(url: str, load: Callable[[Lacks], Model], timezone: ZoneInfo, prefix: str = "") -> Database:

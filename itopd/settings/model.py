@@ -69,6 +69,12 @@ class Settings(BaseModel):
         "db_* when db_name is set, else sqlite:///itopd.db; a relative SQLite path starts at data_folder",
         repr=False,
     )
+    read_url: str = own(
+        "",
+        "a replica that exports and queries read instead of the database; empty = they read the database; a relative "
+        "SQLite path starts at data_folder",
+        repr=False,
+    )
     state_url: str = own(
         "",
         "where itopd keeps its ledger and leases; empty = itopd-state.db in data_folder beside SQLite, schema "
@@ -300,6 +306,11 @@ class Settings(BaseModel):
                 tls_ca=known.get("db_tls_ca", "") if known.get("db_tls_enabled") else None,
             )
         return place_sqlite(url or "sqlite:///itopd.db", known.get("data_folder", Path()))
+
+    @field_validator("read_url")
+    @classmethod
+    def _place_read_url(cls, url: str, info: ValidationInfo) -> str:
+        return place_sqlite(url, info.data.get("data_folder", Path()))
 
     @field_validator("state_url")
     @classmethod

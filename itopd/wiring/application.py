@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
@@ -23,10 +23,9 @@ from itopd.access import (
 from itopd.behaviours import BEHAVIOURS, UnportedGuard
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database, open_database, open_fitted_database
-from itopd.database.copying import require_finished
 from itopd.datamodel import Lacks, LinkTracking, Model, bundled_model, load_model
 from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
-from itopd.errors import AccessDenied, DatabaseError
+from itopd.errors import AccessDenied
 from itopd.oql import Reader
 from itopd.rules import Rules
 from itopd.service import Context, Progress
@@ -34,6 +33,8 @@ from itopd.settings import Settings
 from itopd.wiring import needs
 from itopd.wiring.maintenance import is_attached
 from itopd.wiring.needs import HistoryGuard
+from itopd.wiring.replica import open_replica
+from itopd.wiring.tables import require_tables
 from itopd.writing import Guard, RightsGuard, Writer
 
 _USERS_WRITE = 1
@@ -49,8 +50,16 @@ class Application:
     rules: Rules
     clock: Clock
     database: Database
+    """The main one: accounts are looked up here, and everything that is written goes here."""
     dictionary: Dictionary
     guards: tuple[Guard, ...] = ()
+    replica: Database | None = None
+    """That of ``read_url``, when nothing is to be written."""
+
+    @property
+    def source(self) -> Database:
+        """Return what runs read."""
+        return self.replica or self.database
 
     def account(self, login: str, password: str) -> Account:
         """Return who acts: the account of these credentials, else ``run_as``.
@@ -107,7 +116,7 @@ class Application:
             settings=self.settings,
             rules=self.rules,
             clock=self.clock,
-            database=self.database,
+            database=self.source,
             dictionary=self.dictionary.in_language(account.language, self.settings.default_language),
             writer=self.writer(account),
             account=account,
@@ -123,12 +132,13 @@ class Application:
 
 @contextmanager
 def open_application(
-    settings: Settings, rules: Rules | None = None, clock: Clock | None = None
+    settings: Settings, rules: Rules | None = None, clock: Clock | None = None, *, reads: bool = False
 ) -> Iterator[Application]:
     """Open the database that the settings name; it is closed at the end.
 
-    Raises :class:`DatabaseError` when it is away or holds no tables of an iTop, :class:`ModelError` for an unusable
-    data model.
+    Who only ``reads`` reads from ``read_url`` when that is set (:mod:`itopd.wiring.replica`). Raises
+    :class:`DatabaseError` when it is away or holds no tables of an iTop, :class:`ModelError` for an unusable data
+    model.
     """
     database = open_configured_database(settings)
     try:
@@ -136,7 +146,10 @@ def open_application(
         needs.require(database.model, "accounts")
         dictionary = dictionary_of(settings, database.model)
         guards = guards_of(settings, database.model)
-        yield Application(settings, rules or settings.rules, clock or SystemClock(), database, dictionary, guards)
+        with open_replica(settings, database) if reads else nullcontext() as replica:
+            yield Application(
+                settings, rules or settings.rules, clock or SystemClock(), database, dictionary, guards, replica
+            )
     finally:
         database.close()
 
@@ -207,18 +220,3 @@ def _name_formats(settings: Settings) -> dict[str, str]:
     texts = {**attached.get(ENGLISH, {}), **attached.get(settings.default_language, {})}
     names = ((key.removeprefix("Class:").partition("/"), text) for key, text in texts.items())
     return {cls: text for (cls, _, part), text in names if part == "Name"}
-
-
-def require_tables(database: Database, *, attached: bool = False) -> None:
-    """Raise :class:`DatabaseError` when the database is empty or no iTop's, :class:`RefusedError` for half a copy."""
-    if database.is_empty() and attached:
-        raise DatabaseError(
-            f"{database.where} holds no tables of an iTop with the prefix '{database.prefix}' for this account to see: "
-            "correct the database and db_subname in the settings, or give the account its rights"
-        )
-    if database.is_empty():
-        raise DatabaseError(
-            f"{database.where} holds no tables of an iTop: run 'itopd init' to create them, "
-            "or correct database_url in the settings"
-        )
-    require_finished(database)

@@ -35,6 +35,7 @@ from itopd.heartbeat import (
 from itopd.mail import names_of, redirection_of
 from itopd.service import Service
 from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
+from itopd.settings.urls import masked
 from itopd.state import StateStore, SubjectKind, open_state, taken_over
 from itopd.tabular import published
 from itopd.tasks import exec_async_task
@@ -149,6 +150,8 @@ def _remarks(settings: Settings, database: Database, state: StateStore) -> tuple
     """Return what the status tells of the clone guard and of a redirection."""
     remarks = [_adopted_text(standing(settings, database, state), settings)]
     redirect_to = redirection_of(settings)
+    if settings.read_url:
+        remarks.append(f"Exports and queries read from {masked(settings.read_url)} (read_url)")
     if redirect_to:
         remarks.append(f"Mails: all go to {names_of(redirect_to)} only (mail_redirect_to)")
     return tuple(remarks)
@@ -193,7 +196,7 @@ def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutco
     call = call_parameters({}, file, settings.rules)
     # The ledger must tell a refused job from one that is done, whatever the exit codes of iTop's scripts.
     rules = replace(call.rules(settings), zero_exit_on_error=False)
-    with open_application(settings, rules) as application:
+    with open_application(settings, rules, reads=not service.writes) as application:
         if service.writes:
             with closing(open_own_state(settings, application)) as state:
                 require_adopted(settings, application.database, state)
