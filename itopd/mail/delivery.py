@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 
 from itopd.clock import Clock, to_itop
@@ -238,7 +237,7 @@ class _Run:
     def _give_sign_of_life(self) -> None:
         try:
             self._queue.stay_alive()
-        except (DatabaseError, sa.exc.DBAPIError) as error:  # the watch goes on; there is time for many more tries
+        except DatabaseError as error:  # the watch goes on; there is time for many more tries
             _log.warning("mail.sign_of_life.failed", reason=str(error))
 
     def _settle(self, mail: QueuedMail, letter: Letter, receipt: Receipt) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from itopd.database.postgresql import postgresql_engine
 from itopd.errors import DatabaseError, SettingsError
 from itopd.state import served
-from itopd.state.store import StateStore
+from itopd.state.store import StateStore, reason_of
 from itopd.state.tables import VERSION_TABLE
 
 SCHEMA = "0005"
@@ -68,7 +68,7 @@ def open_state(url: str, serves: str = "") -> StateStore:
             served.require(store, serves)
     except sa.exc.DBAPIError as error:
         store.close()
-        raise DatabaseError(f"the state store {shown} (state_url) cannot be opened: {_reason(error)}") from error
+        raise DatabaseError(f"the state store {shown} (state_url) cannot be opened: {reason_of(error)}") from error
     except BaseException:
         store.close()
         raise
@@ -134,7 +134,7 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
 def _make_database(store: StateStore, url: sa.URL) -> None:
     """Create the database when it is missing."""
     try:
-        with store.read():
+        with store.engine.connect():
             return
     except sa.exc.OperationalError as error:
         if _code(error) not in _NOT_THERE:
@@ -149,7 +149,7 @@ def _make_database(store: StateStore, url: sa.URL) -> None:
             raise
         raise DatabaseError(
             f"the state store's database {url.database} does not exist, or is not open to this account, which may not "
-            f"create it ({_reason(error)}); let an administrator run: {create}; GRANT ALL ON `{url.database}`.* "
+            f"create it ({reason_of(error)}); let an administrator run: {create}; GRANT ALL ON `{url.database}`.* "
             f"TO '{url.username}'; or name another database in state_url"
         ) from error
     finally:
@@ -173,7 +173,7 @@ def _make_schema(store: StateStore, url: sa.URL) -> None:
     """Create the schema when it is missing."""
     create = f"CREATE SCHEMA {POSTGRESQL_SCHEMA}"
     try:
-        with store.write() as connection:
+        with store.engine.begin() as connection:
             _wait_for_turn(connection)
             if connection.scalar(sa.select(sa.func.to_regnamespace(POSTGRESQL_SCHEMA))) is None:
                 connection.exec_driver_sql(create)
@@ -182,7 +182,7 @@ def _make_schema(store: StateStore, url: sa.URL) -> None:
             raise
         raise DatabaseError(
             f"the state store's schema {POSTGRESQL_SCHEMA} is not there, and this account may not create it "
-            f"({_reason(error)}); let an administrator run in the database {url.database}: {create} "
+            f"({reason_of(error)}); let an administrator run in the database {url.database}: {create} "
             f'AUTHORIZATION "{url.username}"; or name another database in state_url'
         ) from error
 
@@ -220,8 +220,3 @@ def _migrate(store: StateStore) -> None:
 
 def _code(error: sa.exc.DBAPIError) -> object:
     return error.orig.args[0] if error.orig is not None and error.orig.args else None
-
-
-def _reason(error: sa.exc.DBAPIError) -> str:
-    arguments = error.orig.args if error.orig is not None else ()
-    return str(arguments[-1]) if arguments else str(error)

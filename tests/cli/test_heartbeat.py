@@ -49,6 +49,16 @@ def test_a_tick_does_everything_that_is_due_and_then_nothing_is_due(installed: P
     assert listed.endswith("done")
 
 
+def test_a_tick_of_one_job_is_not_blamed_for_another_that_is_broken(installed: Place) -> None:
+    _job(installed, "people")
+    installed.write("jobs/broken.params", "service = exprt\nschedule = every 1h\n")
+    answer = installed.call("tick", "--only=people")
+    assert (answer.code, "TO DO" in answer.out) == (0, False)
+    answer = installed.call("tick", "--only=broken")
+    assert answer.code == 1
+    assert "unknown service 'exprt'" in answer.out
+
+
 def test_jobs_that_fail_and_jobs_that_are_broken_end_a_tick_with_1(installed: Place) -> None:
     _job(installed, "people")
     installed.write(

@@ -16,9 +16,10 @@ from alembic.script import ScriptDirectory
 
 import itopd.state
 from itopd.errors import DatabaseError, RefusedError, SettingsError
-from itopd.state import StateStore, open_state
+from itopd.state import StateStore, SubjectKind, open_state
 from itopd.state.opening import SCHEMA
 from itopd.state.tables import VERSION_TABLE, metadata
+from itopd.state.tasks import OwnTaskRows
 from tests.support.servers import admin_connection, mariadb_url
 
 
@@ -102,3 +103,29 @@ def test_a_server_that_is_away_is_named_without_the_password() -> None:
 def test_a_url_that_cannot_be_used_is_a_settings_error(url: str) -> None:
     with pytest.raises(SettingsError, match="state_url"):
         open_state(url)
+
+
+def test_a_store_that_goes_away_in_mid_operation_is_named_with_what_to_do(store: StateStore) -> None:
+    with store.write() as connection:
+        connection.execute(sa.text("DROP TABLE itopd_task"))
+    rows = OwnTaskRows(store, SubjectKind.TASK)
+    told = r"the state store .* does not answer or refuses: .*itopd_task.*state_url"
+    with pytest.raises(DatabaseError, match=told):
+        rows.read()
+    with pytest.raises(DatabaseError, match=told):
+        rows.update("ExecAsyncTask", {"running": True})
+    with pytest.raises(DatabaseError, match=told), store.write() as connection:
+        connection.execute(sa.text("SELECT * FROM itopd_task"))
+
+
+def test_a_transaction_that_was_undone_for_another_is_repeated(store: StateStore) -> None:
+    tries = []
+
+    def work(connection: sa.Connection) -> int:
+        tries.append(connection)
+        if len(tries) < 3:
+            raise sa.exc.OperationalError("UPDATE", {}, Exception(1213, "Deadlock found"))
+        return 7
+
+    assert store.transact(work) == 7
+    assert len(tries) == 3
