@@ -1,6 +1,7 @@
-"""Accounts of a vector's set-up, which the vectors give as a CSV file with passwords and link sets.
+"""Accounts of a vector's set-up.
 
-They are made by the writer, not by the import: what is replayed are the calls of these accounts, and the import of
+The vectors of ``csv`` give them as a CSV file with passwords and link sets, those of ``rest`` as plain data. The first
+are made by the writer, not by the import: what is replayed are the calls of these accounts, and the import of
 passwords and link sets is judged by vectors of its own.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,6 +18,7 @@ from itopd.access import hash_password
 from itopd.attributes import PasswordHash
 from itopd.database import Database
 from itopd.writing import Change, Create, Intent, Pending, Writer
+from tests.support.accounts import add_user
 
 _LINKS = {"profile_list": ("URP_UserProfile", "profileid"), "allowed_org_list": ("URP_UserOrg", "allowed_org_id")}
 _TARGETS = {"contactid": "Person", "profileid": "URP_Profiles", "allowed_org_id": "Organization"}
@@ -56,3 +59,26 @@ def _target(database: Database, connection: sa.Connection, key: str, code: str, 
     origin = database.model[_TARGETS[key]].attribute(code).origin
     table = database.table(origin)
     return int(connection.execute(sa.select(table.c.id).where(table.c[code] == value)).scalar_one())
+
+
+def give_users(database: Database, connection: sa.Connection, users: Iterable[Mapping[str, Any]]) -> None:
+    """Insert the accounts that a vector of ``rest`` starts with, whatever policy or rules would say of them."""
+    for user in users:
+        local = user.get("class", "UserLocal") == "UserLocal"
+        stored = user.get("password_hash") if local else None
+        if local and stored is None:
+            stored = hash_password(user.get("password", "secret"))
+        add_user(
+            database,
+            connection,
+            user["login"],
+            cls=user.get("class", "UserLocal"),
+            status=user.get("status", "enabled"),
+            language=user.get("language", "EN US"),
+            stored=stored or "",
+            salt=user.get("password_salt", ""),
+            profiles=[_target(database, connection, "profileid", "name", name) for name in user.get("profiles", ())],
+            orgs=[
+                _target(database, connection, "allowed_org_id", "name", name) for name in user.get("allowed_orgs", ())
+            ],
+        )

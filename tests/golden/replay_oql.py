@@ -13,12 +13,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from itopd.access import account_of, reader_of, rights_of
 from itopd.clock import SystemClock, to_itop
 from itopd.database import Database
 from itopd.errors import OqlError
@@ -37,6 +39,7 @@ from itopd.oql import (
     resolve,
 )
 from itopd.oql.tree import members
+from itopd.rules import ITOP
 from tests.golden.harness import Difference, Vector, check_equal, folder_from_environment, instead, replays
 from tests.support.sample import sample_mariadb, sample_sqlite
 
@@ -44,21 +47,21 @@ _STATEMENT = re.compile(r"(?:'(?:[^']|'')*'|[^;'])+")
 
 
 @cache
-def _sample() -> Database:
+def sample() -> Database:
     """Return one sample for all vectors, gone when the process ends."""
     stack = ExitStack()
     if os.environ.get("GOLDEN_ENGINE") == "mariadb":
-        sample = stack.enter_context(sample_mariadb())
+        database = stack.enter_context(sample_mariadb())
     else:
-        sample = stack.enter_context(sample_sqlite(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        database = stack.enter_context(sample_sqlite(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
     atexit.register(stack.close)  # after the sample's own clean-up is registered, so that it runs before that
-    return sample
+    return database
 
 
 @contextmanager
 def _given(vector: Vector) -> Iterator[sa.Connection]:
     """Give a connection that sees the vector's start, and undo it."""
-    with _sample().write() as connection:
+    with sample().write() as connection:
         for step in vector.data.get("given", ()):
             statements = step["sql"] if "sql" in step else _fixture(step["fixture"])
             for statement in statements:
@@ -76,35 +79,20 @@ def _fixture(name: str) -> list[str]:
 
 def _reader(connection: sa.Connection, run: dict[str, Any]) -> tuple[Reader, dict[str, Argument]]:
     """Return what the vector's account sees, and its magic arguments."""
-    (account,) = _rows(connection, "SELECT User WHERE login = :login", ["id", "contactid"], login=run["user"])
-    is_administrator = _rows(
-        connection, "SELECT URP_UserProfile WHERE userid = :id AND profileid = 1", ["id"], id=account[0]
-    )
-    organizations = (
-        []
-        if is_administrator
-        else _rows(connection, "SELECT URP_UserOrg WHERE userid = :id", ["allowed_org_id"], id=account[0])
-    )
-    reader = Reader(
-        allowed_orgs=frozenset(row[0] for row in organizations) or None, hide_obsolete=not run["show_obsolete"]
-    )
-    return reader, account_arguments(account[0], account[1])
-
-
-def _rows(connection: sa.Connection, query: str, paths: list[str], **arguments: Argument) -> list[tuple[Any, ...]]:
-    resolved = resolve(parse(query), _sample().model)
-    columns = [ColumnPath(resolved.selected[0].alias, path) for path in paths]
-    compiled = compile_query(resolved, _sample(), columns=columns, arguments=arguments, now=_now())
-    return [tuple(c.decode(row) for c in compiled.columns) for row in connection.execute(compiled.select)]
+    account = account_of(sample(), connection, run["user"])
+    rights = rights_of(sample().model, frozenset(account.profiles))
+    reader = reader_of(account, rights, hide_administrators=True, strict=ITOP.strict_rights)
+    arguments = account_arguments(account.user_id, account.contact_id)
+    return replace(reader, hide_obsolete=not run["show_obsolete"]), arguments
 
 
 def _now() -> str:
-    return to_itop(SystemClock().now(), _sample().timezone)
+    return to_itop(SystemClock().now(), sample().timezone)
 
 
 def _run(vector: Vector) -> tuple[ResolvedQuery, list[Any], int]:
     """Return the resolved query, its rows as a vector writes them, and its count."""
-    run, database = vector.data["run"], _sample()
+    run, database = vector.data["run"], sample()
     resolved = resolve(parse(run["query"]), database.model)
     with _given(vector) as connection:
         reader, arguments = _reader(connection, run)
@@ -142,7 +130,7 @@ def replay_valid(vector: Vector) -> None:
     check_equal("classes", [{"alias": s.alias, "class": s.cls} for s in resolved.selected], expect["classes"])
     check_equal("parameters", sorted(resolved.parameters), sorted(expect["parameters"]))
     # iTop prints \" inside single quotes, which its own lexer refuses.
-    canonical = resolve(parse(expect["canonical"].replace('\\"', '"')), _sample().model)
+    canonical = resolve(parse(expect["canonical"].replace('\\"', '"')), sample().model)
     check_equal("canonical", _unordered(resolved.tree), _unordered(canonical.tree))
     check_equal("count", count, expect["count"])
     if expect["ordered"]:
@@ -170,7 +158,7 @@ def replay_invalid(vector: Vector) -> None:
 
 def _error(vector: Vector) -> OqlError:
     try:
-        resolve(parse(vector.data["run"]["query"]), _sample().model)
+        resolve(parse(vector.data["run"]["query"]), sample().model)
         if vector.data["expect"]["error"]["stage"] == "run":
             _run(vector)
     except OqlError as error:

@@ -20,6 +20,7 @@ def add_user(
     cls: str = "UserLocal",
     status: str = "enabled",
     stored: str = SECRET,
+    salt: str = "",
     profiles: Sequence[int] = (),
     orgs: Sequence[int] = (),
     contact: int = 0,
@@ -33,7 +34,7 @@ def add_user(
 
     insert("User", id=user_id, contactid=contact, login=login, language=language, status=status, finalclass=cls)
     if cls == "UserLocal":
-        insert("UserLocal", id=user_id, password_hash=stored.encode(), password_salt=b"")
+        insert("UserLocal", id=user_id, password_hash=stored.encode(), password_salt=salt.encode())
     for profile_id in profiles:
         insert("URP_UserProfile", userid=user_id, profileid=profile_id)
     for org_id in orgs:
