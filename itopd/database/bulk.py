@@ -21,7 +21,7 @@ _BYTES: Final = 1_000_000
 
 
 class Unstorable(RefusedError):
-    """A value that this engine cannot hold at all."""
+    """A value that its column cannot hold."""
 
     kind = "unstorable"
 
@@ -120,18 +120,21 @@ def _execute_with_arrays(
     try:
         connection.exec_driver_sql(statement, arrays)
     except sa.exc.DataError as error:
-        raise _nul_in(table, columns, arrays) or error from None
+        raise _unstorable_in(table, columns, arrays) or error from None
 
 
 def _as_bytes(value: Stored) -> bytes | None:
     return value if value is None or isinstance(value, bytes) else str(value).encode()
 
 
-def _nul_in(
+def _unstorable_in(
     table: sa.Table, columns: Sequence[str], arrays: Sequence[Sequence[str | bytes | None]]
 ) -> Unstorable | None:
-    """Return the error of the first text with a NUL byte; ``None`` when there is none."""
+    """Return the error of the first text that its column cannot hold, which PostgreSQL does not name."""
     for column, values in zip(columns, arrays, strict=True):
+        length = getattr(table.c[column].type, "length", None)
+        if length is not None and any(isinstance(value, str) and len(value) > length for value in values):
+            return Unstorable(f"column {table.name}.{column} cannot hold a text of more than {length} characters")
         if any(isinstance(value, str) and "\0" in value for value in values):
             return Unstorable(
                 f"column {table.name}.{column} cannot hold the NUL byte of a text on PostgreSQL; remove it, or keep "

@@ -130,6 +130,12 @@ class Database:
         """Return what a bound text must be to be compared with :meth:`key`."""
         return text if self.dialect == "mysql" else collation_key(text)
 
+    def order(self, expression: sa.ColumnElement[Any], *, ascending: bool = True) -> sa.ColumnElement[Any]:
+        """Return what to order by: NULL comes first, and last where the order descends, as in MariaDB and SQLite."""
+        if self.dialect != "postgresql":
+            return expression.asc() if ascending else expression.desc()
+        return expression.asc().nulls_first() if ascending else expression.desc().nulls_last()
+
     def is_text(self, class_name: str, column: str) -> bool:
         """Return whether a column compares as text, so that comparisons go through :meth:`key`."""
         definition = self.definition(class_name)
@@ -149,6 +155,15 @@ class Database:
     def allocate_ids(self, connection: Connection, root_class: str, count: int) -> Sequence[int]:
         """Return ``count`` new ids of a hierarchy, ascending, for rows that this transaction inserts."""
         return ids.allocate(connection, self.table(root_class), count)
+
+    def lock_rows_to_come(self, connection: Connection, class_name: str) -> None:
+        """Keep others who ask for the same from adding rows to a class's table until the transaction ends.
+
+        What is read after that is complete. MariaDB's ``FOR UPDATE`` on a whole table locks the gaps as well, and a
+        writer on SQLite is alone: there nothing is left to do.
+        """
+        if self.dialect == "postgresql":
+            locks.hold_in_transaction(connection, locks.mutex_name("rows", self.table(class_name).name))
 
     def create_schema(self) -> None:
         """Create all tables of the model in an empty database."""

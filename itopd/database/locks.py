@@ -137,6 +137,11 @@ def _take_on_postgresql(connection: sa.Connection, base: str, name: str, wait: f
     return int(connection.scalar(sa.text("SELECT pg_backend_pid()")))
 
 
+def hold_in_transaction(connection: sa.Connection, name: str) -> None:
+    """Hold an advisory lock of PostgreSQL until the transaction ends; wait as long as for the lock of a row."""
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:high, :low)"), advisory_numbers(name))
+
+
 @contextmanager
 def _lock_connection(engine: Engine, base: str) -> Iterator[sa.Connection]:
     """Give a connection that a lock is held on, outside any transaction."""

@@ -56,7 +56,7 @@ def postgresql_engine(url: URL, session: str) -> Engine:
             f"the driver of PostgreSQL is missing ({error}); install it: pip install 'itopd[postgresql]'"
         ) from None
 
-    @sa.event.listens_for(engine, "connect")
+    @sa.event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy asks, which another encoding confuses
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg is no requirement
         _require_server(connection)
         connection.autocommit = True

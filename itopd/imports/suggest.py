@@ -32,7 +32,7 @@ def some_objects(
     for code, ascending in order:
         text = bind(cls.attributes[code]).columns[0].kind in TEXT_KINDS
         column = database.key(columns[code]) if text else columns[code]
-        by.append(column if ascending else column.desc())
+        by.append(database.order(column, ascending=ascending))
     select = plan.select
     if is_filtered(database, cls.name, reader):
         select = select.where(plan.key.in_(visible_ids(database, cls.name, reader)))

@@ -238,7 +238,7 @@ class MailQueue:
             task.c.realclass == QUEUED_MAIL,
             sa.or_(task.c.planned.is_(None), task.c.planned < before),
         )
-        oldest = sa.select(task.c.id).where(*due).order_by(task.c.created, task.c.id)
+        oldest = sa.select(task.c.id).where(*due).order_by(self._database.order(task.c.created), task.c.id)
         if connection.dialect.name == "sqlite":  # this transaction holds the write lock
             return self._within_budget(connection, list(connection.execute(oldest.limit(limit)).scalars()))
         # Looked for without locks, then locked one by one through the primary key: no gap is ever locked, so whoever
@@ -275,7 +275,7 @@ class MailQueue:
             .add_columns(mail.c.id.label("mail_id"), mail.c.version, mail.c.message)
             .select_from(task.outerjoin(mail, mail.c.id == task.c.id))
             .where(task.c.id.in_(ids))
-            .order_by(task.c.created, task.c.id)
+            .order_by(self._database.order(task.c.created), task.c.id)
         )
         return list(connection.execute(query).mappings())
 

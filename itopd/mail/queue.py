@@ -121,7 +121,7 @@ def listing(
         )
         .select_from(task.outerjoin(mail, mail.c.id == task.c.id))
         .where(task.c.realclass == QUEUED_MAIL)
-        .order_by(task.c.created, task.c.id)
+        .order_by(database.order(task.c.created), task.c.id)
         .limit(limit)
     )
     if status is not None:

@@ -210,6 +210,7 @@ class Working:
         cls, code = name
         declared = self._database.model[cls]
         table = self._database.table(cls)
+        self._database.lock_rows_to_come(self._connection, cls)
         base = declared.attributes[code].sql
         columns = (declared.key_column, base, f"{base}_left", f"{base}_right")
         rows = self._connection.execute(sa.select(*(table.c[column] for column in columns)).with_for_update())

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from itopd.clock import Clock, to_itop
-from itopd.database import Database
+from itopd.database import Database, Unstorable, reason
 from itopd.rules import Rules
 from itopd.writing.chunk import Chunk, Participants, Tags, Verdict
 from itopd.writing.flush import flush
@@ -28,6 +28,9 @@ CHUNK: Final = 1000
 
 _VALUE_ERRORS: Final = frozenset({1264, 1265, 1292, 1366, 1406, 1411})
 """Out of range, truncated, wrong date-time, wrong text, too long: see MariaDB's error codes."""
+
+_LIMIT_EXCEEDED: Final = "54000"
+"""PostgreSQL's: the key of a text is too long for an index."""
 
 _log = structlog.get_logger(__name__)
 
@@ -97,7 +100,7 @@ class Writer:
         savepoint = connection.begin_nested()
         try:
             outcomes, written = self._decide_and_flush(connection, intents, change, own_tags)
-        except (DataError, IntegrityError, OperationalError, OverflowError, UnicodeError) as error:
+        except (DataError, IntegrityError, OperationalError, OverflowError, UnicodeError, Unstorable) as error:
             if isinstance(error, OperationalError) and not _is_about_values(error):
                 raise
             savepoint.rollback()
@@ -161,14 +164,16 @@ def _refused_by_database(intent: Intent, error: Exception, tags: Tags, root: str
     """Return the outcome of the one intent that the database does not take."""
     if isinstance(intent, Create) and intent.tag is not None:
         tags[intent.tag] = (root, 0)
-    reason = error.orig if isinstance(error, DBAPIError) else error
+    told = reason(error) if isinstance(error, DBAPIError) else error
     id_ = intent.id if isinstance(intent, Update) and isinstance(intent.id, int) else 0
-    issue = Issue(None, "database", f"the database refuses the object: {reason}")
+    issue = Issue(None, "database", f"the database refuses the object: {told}")
     return Outcome("refused", intent.cls, id_, issues=(issue,))
 
 
 def _is_about_values(error: OperationalError) -> bool:
-    """Return whether an error of MariaDB's is about a value of a row and leaves the transaction intact."""
+    """Return whether an error is about a value of a row, and a savepoint before it is still there."""
+    if getattr(error.orig, "sqlstate", None) == _LIMIT_EXCEEDED:
+        return True
     return error.orig is not None and not _VALUE_ERRORS.isdisjoint(error.orig.args[:1])
 
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from itopd.attributes import Stored
 from itopd.database import Database, insert_rows, update_rows
-from tests.support.sample import new_mariadb
+from itopd.errors import RefusedError
+from tests.support.sample import new_mariadb, new_postgresql
 
 
 @contextmanager
@@ -54,6 +55,30 @@ def test_ids_follow_rows_that_others_inserted(database: Database) -> None:
         assert list(database.allocate_ids(connection, "Organization", 2)) == [41, 42]
 
 
+@pytest.mark.postgresql
+def test_ids_follow_others_rows_however_far_they_are() -> None:
+    with new_postgresql() as database, database.write() as connection:
+        table = database.table("Organization")
+        insert_rows(connection, table, ("id", "name"), [(250_000, "x")])
+        assert list(database.allocate_ids(connection, "Organization", 2)) == [250_001, 250_002]
+        insert_rows(connection, table, ("id", "name"), [(250_004, "y")])  # among the next ones
+        assert list(database.allocate_ids(connection, "Organization", 3)) == [250_006, 250_007, 250_008]
+
+
+@pytest.mark.postgresql
+def test_a_text_that_its_column_cannot_hold_is_refused_by_name() -> None:
+    with new_postgresql() as database, database.write() as connection:
+        table = database.table("Organization")
+        insert_rows(connection, table, ("id", "name"), [(1, "x")])
+        connection.begin_nested()
+        with pytest.raises(RefusedError, match=r"column organization\.code cannot hold the NUL byte of a text"):
+            insert_rows(connection, table, ("id", "name", "code"), [(2, "a", "b"), (3, "c", "d\0")])
+        with pytest.raises(RefusedError, match=r"column organization\.name cannot hold the NUL"):
+            update_rows(connection, table, ("name",), {1: ("\0",)})
+        with pytest.raises(RefusedError, match=r"column organization\.name cannot hold a text of more than 255"):
+            update_rows(connection, table, ("name",), {1: ("é" * 256,)})
+
+
 def test_no_ids_cost_nothing(database: Database) -> None:
     with statements(database) as seen, database.write() as connection:
         assert list(database.allocate_ids(connection, "Organization", 0)) == []
@@ -62,7 +87,6 @@ def test_no_ids_cost_nothing(database: Database) -> None:
     assert [s for s in seen if "BEGIN" not in s] == []
 
 
-@pytest.mark.mariadb
 def test_concurrent_reservations_never_overlap(database: Database) -> None:
     def reserve(_: int) -> list[int]:
         with database.write() as connection:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
-from itopd.database import collation_key
+from itopd.database import Database, collation_key
 from tests.support.collation_weights import characters, server_weights
+from tests.support.sample import new_postgresql
 from tests.support.servers import admin_connection
 
 ALPHABET = [
@@ -57,6 +59,38 @@ def test_random_texts_compare_as_on_the_server() -> None:
     for (left, right), answer in zip(pairs, answers, strict=True):
         one, other = collation_key(left), collation_key(right)
         assert (one > other) - (one < other) == answer, (left, right)
+
+
+def _keys(database: Database, texts: Sequence[str]) -> list[bytes]:
+    """Return the keys that PostgreSQL computes."""
+    with database.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT itop_key(text) FROM unnest(%s::text[]) WITH ORDINALITY AS given(text, place) ORDER BY place",
+            (list(texts),),
+        )
+        return list(rows.scalars())
+
+
+@pytest.mark.postgresql
+def test_the_key_in_postgresql_is_the_key() -> None:
+    """Every character of the BMP alone and among others, and random texts; NUL is not storable there."""
+    source = random.Random(20260330)
+    alphabet = [character for character in ALPHABET if character != "\0"]
+    single = [chr(number) for number in characters() if number]
+    texts = [
+        *single,
+        *(f"a{character} \t" for character in single),
+        *("".join(source.choices(alphabet, k=source.randrange(12))) for _ in range(5000)),
+        *("".join(source.choices(" \t\nab", k=source.randrange(9))) for _ in range(2000)),
+        *("".join(source.choices("aé àZ\t ", k=source.randrange(9))) for _ in range(2000)),
+        "x" * 100_000,
+        "é " * 50_000,
+        "一" * 50_000,
+    ]
+    with new_postgresql() as database:
+        computed = _keys(database, texts)
+    different = [text for text, key in zip(texts, computed, strict=True) if key != collation_key(text)]
+    assert different == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from itopd.attributes import Stored
 from itopd.database import Database, insert_rows, open_database
 from itopd.datamodel import bundled_model
 from itopd.errors import DatabaseError, SettingsError
-from tests.support.sample import new_mariadb
-from tests.support.servers import PARIS, opened
+from tests.support.sample import new_mariadb, new_postgresql
+from tests.support.servers import PARIS, drop_postgresql, opened, postgresql_admin, postgresql_url
 
 
 def names(database: Database) -> list[str]:
@@ -172,6 +174,53 @@ def test_a_wrong_password_is_a_database_error() -> None:
     with pytest.raises(DatabaseError, match="cannot open database 'itop'") as error:
         database.is_empty()
     assert "geheim" not in error.value.message
+
+
+@pytest.mark.postgresql
+def test_a_database_that_is_not_there_is_a_database_error() -> None:
+    database = open_database(postgresql_url("itopd_test_never_made"), bundled_model(), PARIS)
+    with pytest.raises(DatabaseError, match="cannot open database 'itopd_test_never_made' at 127"):
+        database.is_empty()
+
+
+@pytest.mark.postgresql
+def test_a_database_that_cannot_hold_every_text_is_refused() -> None:
+    name = f"itopd_test_{secrets.token_hex(6)}"
+    with closing(postgresql_admin()) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'".encode())
+        try:
+            with opened(postgresql_url(name)) as database, pytest.raises(DatabaseError, match="encoded in SQL_ASCII"):
+                database.is_empty()
+        finally:
+            drop_postgresql(admin, name)
+
+
+@pytest.mark.postgresql
+def test_a_reader_writes_nothing_and_a_writer_sees_what_is_committed() -> None:
+    with new_postgresql() as database:
+        with pytest.raises(DatabaseError, match="read-only transaction"), database.read() as connection:
+            add(connection, database, "Demo")
+        count = sa.select(sa.func.count()).select_from(database.table("Organization"))
+        with database.write() as writer:
+            assert writer.scalar(count) == 0
+            with database.write() as other:
+                add(other, database, "Demo")
+            assert writer.scalar(count) == 1
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_dies_on_postgresql_tells_what_happened() -> None:
+    with new_postgresql() as database:
+
+        def kill(connection: sa.Connection) -> None:
+            pid = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+            with database.connect() as admin:
+                admin.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+        with pytest.raises(DatabaseError, match=r"refused: .*terminat"), database.write() as connection:
+            kill(connection)
+        with database.read() as connection:
+            assert connection.scalar(sa.text("SELECT 1")) == 1
 
 
 @pytest.mark.mariadb

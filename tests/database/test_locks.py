@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from itopd.database import Database, mutex_name, open_database
+from itopd.database.locks import advisory_numbers
 from itopd.datamodel import Model
 from itopd.errors import ConflictError, DatabaseError
-from tests.support.sample import new_mariadb, new_sqlite
+from tests.support.sample import new_mariadb, new_postgresql, new_sqlite
 
 
 def test_the_suffix_is_appended_once() -> None:
@@ -56,6 +57,33 @@ def test_it_is_the_lock_that_itop_takes() -> None:
             pass
 
 
+@pytest.mark.postgresql
+def test_on_postgresql_it_is_an_advisory_lock_that_names_its_holder() -> None:
+    with new_postgresql() as database, database.connect() as other:
+        numbers = advisory_numbers(mutex_name("cron", database.name))
+        holder = other.scalar(sa.text("SELECT pg_backend_pid() FROM pg_advisory_lock(:high, :low)"), numbers)
+        for wait in (0, 0.05):
+            with (
+                pytest.raises(ConflictError, match=f"held by process {holder} of the server"),
+                database.named_lock("cron", wait),
+            ):
+                pass
+
+
+@pytest.mark.postgresql
+def test_a_lock_lost_with_its_connection_is_noticed_on_postgresql() -> None:
+    with new_postgresql() as database, database.named_lock("cron") as lock:
+        lock.check()
+        kill_holder(database, lock.name)
+        for _ in range(3):
+            with pytest.raises(ConflictError, match="was lost"):
+                lock.check()
+        with database.named_lock("cron") as again:
+            again.check()
+            with pytest.raises(ConflictError, match="was lost"):  # whoever took it meanwhile is not us
+                lock.check()
+
+
 @pytest.mark.mariadb
 def test_a_lock_lost_with_its_connection_is_noticed() -> None:
     with new_mariadb() as database, database.named_lock("cron") as lock:
@@ -94,13 +122,18 @@ def test_a_lost_lock_stays_lost_however_often_one_looks() -> None:
                 lock.check()
 
 
-def test_a_server_that_is_away_is_a_database_error() -> None:
-    database = open_database("mysql://nobody@127.0.0.1:1/itop", Model({}), ZoneInfo("UTC"))
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql"])
+def test_a_server_that_is_away_is_a_database_error(scheme: str) -> None:
+    database = open_database(f"{scheme}://nobody@127.0.0.1:1/itop", Model({}), ZoneInfo("UTC"))
     with pytest.raises(DatabaseError, match="cannot reach the server for the lock 'cron'"), database.named_lock("cron"):
         pass
 
 
 def kill_holder(database: Database, name: str) -> None:
     with database.connect() as admin:
+        if database.dialect == "postgresql":
+            killed = sa.text("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
+            assert admin.execute(killed).scalars().all() == [1]
+            return
         holder = admin.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
         admin.exec_driver_sql(f"KILL {holder}")

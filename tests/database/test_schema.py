@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from itopd.database import Database, IndexKind, open_database
+from itopd.attributes import Column, ColumnKind
+from itopd.database import Database, Index, IndexKind, TableDefinition, insert_rows, open_database
+from itopd.database.ddl import create_statements
 from itopd.datamodel import bundled_model
-from itopd.errors import ModelError, RefusedError
-from tests.support.sample import fresh_sample_mariadb, new_mariadb, new_sqlite, sample_mariadb
+from itopd.errors import DatabaseError, ModelError, RefusedError
+from tests.support.sample import fresh_sample_mariadb, new_mariadb, new_postgresql, new_sqlite, sample_mariadb
 from tests.support.servers import PARIS, empty_mariadb, mariadb_url, opened
 
 COLUMNS = """
@@ -74,6 +77,58 @@ def test_columns_of_another_type_and_columns_that_refuse_rows_are_named() -> Non
         ]
 
 
+@pytest.mark.postgresql
+def test_columns_of_another_type_are_named_on_postgresql() -> None:
+    with new_postgresql() as database:
+        with database.write() as connection:
+            connection.exec_driver_sql(
+                "ALTER TABLE organization ALTER code TYPE varchar(10), ADD vat integer NOT NULL, ADD x integer"
+            )
+        assert database.missing() == [
+            "column organization.code is character varying(10), expected character varying(255)",
+            "column organization.vat is unknown to the model and refuses rows that do not give it a value",
+        ]
+
+
+@pytest.mark.postgresql
+def test_another_function_for_keys_is_named() -> None:
+    with new_postgresql() as database:
+        with database.write() as connection:
+            connection.exec_driver_sql(
+                "CREATE OR REPLACE FUNCTION itop_key(value text) RETURNS bytea LANGUAGE sql IMMUTABLE "
+                "AS 'SELECT convert_to(value, ''UTF8'')'"
+            )
+        assert database.missing() == ["function itop_key is not this release's: texts would compare differently"]
+        database.drop_schema()
+        assert database.is_empty()
+        assert database.missing()[0] == "function itop_key is missing"
+
+
+@pytest.mark.postgresql
+def test_names_that_postgresql_would_cut_are_refused_or_shortened() -> None:
+    column = Column("c" * 60, ColumnKind.VARCHAR, 255)
+    table = TableDefinition(
+        "t", "id", autoincrement=True, is_root=True, columns=(column,), indexes=(Index(("c" * 60,)),)
+    )
+    *_, index = create_statements("postgresql", table, "")
+    name = index.split('"')[1]
+    assert len(name) == 63
+    assert name.startswith("t__ccc")
+    with pytest.raises(DatabaseError, match="longer than the 63 bytes that PostgreSQL keeps"):
+        list(create_statements("postgresql", replace(table, name="t" * 64), ""))
+
+
+@pytest.mark.postgresql
+def test_postgresql_keeps_what_an_enum_or_a_counter_may_not_hold_out() -> None:
+    with new_postgresql() as database:
+        for statement in (
+            "INSERT INTO contact (status) VALUES ('x')",
+            "INSERT INTO person (id, picture_downloads_count) VALUES (1, -1)",
+        ):
+            with pytest.raises(sa.exc.IntegrityError), database.engine.begin() as connection:
+                connection.exec_driver_sql(statement)
+
+
 def test_a_schema_is_only_made_in_an_empty_database(database: Database) -> None:
     assert not database.is_empty()
     with pytest.raises(RefusedError, match="already holds tables of iTop"):
@@ -114,6 +169,23 @@ def test_sqlite_finds_objects_by_name_through_an_index(tmp_path: Path) -> None:
             text = str(query.compile(database.engine, compile_kwargs={"literal_binds": False}))
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (b"x",)).all()
             assert any("USING" in row[3] and "INDEX" in row[3] for row in plan), plan
+
+
+@pytest.mark.postgresql
+def test_postgresql_finds_objects_by_name_through_an_index() -> None:
+    with new_postgresql() as database, database.write() as connection:
+        ids = database.allocate_ids(connection, "Contact", 2000)
+        insert_rows(
+            connection, database.table("Contact"), ("id", "name", "email"), [(i, f"é{i}", f"{i}@x") for i in ids]
+        )
+        connection.exec_driver_sql("ANALYZE contact")
+        contact = database.table("Contact")
+        keys = [database.key_value(f"E{i}") for i in range(5, 30)]
+        query = sa.select(contact.c.id).where(database.key(contact.c.name).in_(keys))
+        compiled = query.compile(database.engine, compile_kwargs={"render_postcompile": True})
+        plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).scalars())
+        assert "contact__name" in plan
+        assert len(connection.execute(query).all()) == 25
 
 
 def test_look_up_indexes_are_not_made_on_mariadb() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from itopd.errors import ItopdError, ModelError
 from itopd.objects import fetch
 from itopd.rules import ITOPD
 from itopd.writing import Change, Create, Draft, Intent, Issue, Outcome, Pending, Present, Update, Veto, Writer, Written
+from tests.support.engines import marked, new_database
 
 CLOCK = FixedClock(datetime(2026, 7, 1, 12, 0, tzinfo=UTC))
 DEMO = 3
@@ -60,6 +63,28 @@ def operations(connection: sa.Connection, database: Database, cls: str, id_: int
             values |= dict(connection.execute(table.select().where(table.c.id == row["id"])).mappings().one())
         found.append({k: v for k, v in values.items() if k not in {"id", "changeid", "objclass", "objkey"}})
     return found
+
+
+@pytest.mark.parametrize("engine", [marked("postgresql"), marked("mariadb")])
+def test_who_grows_a_tree_waits_for_whoever_does(engine: str, tmp_path: Path) -> None:
+    """Both would take the same places in the nested set."""
+    with new_database(engine, tmp_path) as database, ThreadPoolExecutor(1) as pool:
+
+        def grow(name: str) -> None:
+            with database.write() as connection:
+                writer(database).write(connection, [Create("Organization", {"name": name})], Change("me"))
+
+        with database.write() as connection:
+            writer(database).write(connection, [Create("Organization", {"name": "first"})], Change("me"))
+            other = pool.submit(grow, "second")
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.3)
+        other.result(timeout=30)
+        table = database.table("Organization")
+        with database.read() as connection:
+            columns = (table.c.name, table.c.parent_id_left, table.c.parent_id_right)
+            places = connection.execute(sa.select(*columns).order_by(table.c.id)).all()
+        assert [tuple(place) for place in places] == [("first", 1, 2), ("second", 3, 4)]
 
 
 CREATING = 30
