@@ -244,7 +244,8 @@ BAD: list[tuple[str, str, str, Stored, Trouble, str, Stored]] = [
     ("sqlite", "mariadb", "IPInterface.speed", "quick", Trouble.OTHER, "is of type str, not a decimal", None),
     ("sqlite", "mariadb", "IPInterface.speed", 10**12, Trouble.OTHER, "more than 10 digits before the point", None),
     ("sqlite", "mariadb", "Person.picture_data", "text", Trouble.OTHER, "is of type str, not bytes", None),
-    ("sqlite", "mariadb", "Person.picture_data", b"'" * 2**23, Trouble.OTHER, "takes 16,777,216 bytes to send", None),
+    ("sqlite", "mariadb", "Person.picture_data", b"x" * 2**23, Trouble.OTHER, "takes 16,777,216 bytes to send", None),
+    ("sqlite", "mariadb", "Ticket.private_log", "'" * 2**23, Trouble.OTHER, "takes 16,777,216 bytes to send", None),
 ]
 """Source, target, column, value, what is wrong with it, and what replaces it (nothing: it cannot be replaced)."""
 

@@ -58,9 +58,11 @@ class Limits:
         """Return bytes up to which a value is not too large however it is sent: MySQL's escapes double it at most."""
         return self.largest // 2 if self.dialect == "mysql" else self.largest
 
-    def sent_size(self, data: bytes) -> int:
-        """Return how many bytes a value takes on its way."""
-        return len(data) + (sum(map(data.count, _ESCAPED)) if self.dialect == "mysql" else 0)
+    def sent_size(self, data: bytes, *, as_text: bool) -> int:
+        """Return how many bytes a value takes on its way: to MySQL bytes go as hexadecimal digits, texts escaped."""
+        if self.dialect != "mysql":
+            return len(data)
+        return len(data) + sum(map(data.count, _ESCAPED)) if as_text else 2 * len(data)
 
 
 _INTEGERS: Final = {
@@ -158,7 +160,7 @@ def _texts(column: Column, limits: Limits) -> ColumnRule:
             return Fault(Trouble.NUL, f"holds a NUL character at position {value.index(chr(0)) + 1}")
         if len(value) > most_characters:
             return Fault(Trouble.TOO_LONG, f"has {len(value):,} characters of {most_characters:,} at most")
-        return _too_many_bytes(data, column, limits)
+        return _too_many_bytes(data, column, limits, as_text=True)
 
     return ColumnRule(all_well, fault)
 
@@ -170,7 +172,9 @@ def _binaries(column: Column, limits: Limits) -> ColumnRule:
         return set(map(type, values)) <= {bytes} and max(map(len, values)) <= surely_well
 
     def fault(value: Any) -> Fault | None:  # noqa: ANN401 - whatever the source holds
-        return _too_many_bytes(value, column, limits) if isinstance(value, bytes) else _wrong_type(value, "bytes")
+        if not isinstance(value, bytes):
+            return _wrong_type(value, "bytes")
+        return _too_many_bytes(value, column, limits, as_text=False)
 
     return ColumnRule(all_well, fault)
 
@@ -235,11 +239,11 @@ def _most_bytes(column: Column, limits: Limits) -> int:
     return _MYSQL_BYTES.get(column.kind, limits.largest) if limits.dialect == "mysql" else limits.largest
 
 
-def _too_many_bytes(data: bytes, column: Column, limits: Limits) -> Fault | None:
+def _too_many_bytes(data: bytes, column: Column, limits: Limits, *, as_text: bool) -> Fault | None:
     most = _most_bytes(column, limits)
     if len(data) > most:
         return Fault(Trouble.TOO_LONG, f"has {len(data):,} bytes of {most:,} at most")
-    sent = limits.sent_size(data)
+    sent = limits.sent_size(data, as_text=as_text)
     if sent > limits.largest:
         return Fault(Trouble.OTHER, f"takes {sent:,} bytes to send, but the server takes {limits.largest:,} at most")
     return None
