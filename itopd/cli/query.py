@@ -14,12 +14,15 @@ from itopd.errors import OqlError, SettingsError
 from itopd.exports import ExportParameters
 from itopd.exports.run import run
 from itopd.exports.selection import find_query, select
-from itopd.oql import ResolvedQuery, parse, resolve
-from itopd.wiring import open_application
+from itopd.objects.phrasebook import saved_query
+from itopd.oql import ResolvedQuery, line_and_column, parse, resolve, to_text
+from itopd.wiring import Application, open_application
 
 
 @click.command("query")
-@click.argument("text")
+@click.argument("text", required=False)
+@click.option("--query", "saved", default="", metavar="ID|NAME", help="A saved query (phrasebook) instead of TEXT.")
+@click.option("--check", is_flag=True, help="Only say what the query means, and what in it is probably not meant.")
 @click.option("--fields", default="", help="Columns, as in an export.  [default: id, class and name of each object]")
 @click.option(
     "--format",
@@ -33,21 +36,35 @@ from itopd.wiring import open_application
 @click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Value of the query's parameter :NAME.")
 @click.pass_obj
 def query_command(
-    config: str | None, text: str, fields: str, form: str, limit: int, arguments: tuple[str, ...]
+    config: str | None,
+    text: str | None,
+    saved: str,
+    check: bool,
+    fields: str,
+    form: str,
+    limit: int,
+    arguments: tuple[str, ...],
 ) -> None:
-    """Print what the OQL query TEXT selects.
+    """Print what the OQL query TEXT, or a saved one, selects.
 
     For whole files, and for every option of their form, use 'itopd export'.
     """
+    if (text is None) is not bool(saved):
+        raise SettingsError("give either the TEXT of a query or a saved one with --query=ID or --query=NAME")
     settings = settings_of(config).settings
     values = dict(_argument(word) for word in arguments)
     with open_application(settings, reads=True) as application:
         context = application.context(application.account("", ""), output=sys.stdout.buffer, progress=no_progress)
+        if text is None:
+            text, fields = _saved(application, saved, fields)
         try:
             resolved = resolve(parse(text), application.database.model)
         except OqlError as error:
             _point_at(text, error)
             raise
+        if check:
+            _explain(text, resolved)
+            return
         missing = [name for name in resolved.parameters if name not in values]
         if missing:
             raise SettingsError(f"the query uses :{missing[0]}: give its value with --arg {missing[0]}=VALUE")
@@ -75,6 +92,28 @@ def query_command(
         click.echo("1 row" if len(rows) == 1 else f"{len(rows)} rows")
 
 
+def _saved(application: Application, wanted: str, fields: str) -> tuple[str, str]:
+    """Return text and fields of a saved query; fields that were given win."""
+    with application.database.read() as connection:
+        found = saved_query(application.database, connection, wanted)
+    if found is None:
+        raise SettingsError(
+            f"--query={wanted}: no saved query has this id or name ('itopd query \"SELECT QueryOQL\"' lists them)"
+        )
+    return found.oql, fields or found.fields
+
+
+def _explain(text: str, resolved: ResolvedQuery) -> None:
+    """Print what was understood: the canonical text, the classes, the parameters, and the hints with their places."""
+    click.echo(f"query:      {to_text(resolved.tree)}")
+    click.echo(f"selects:    {', '.join(f'{one.alias} ({one.cls})' for one in resolved.selected)}")
+    click.echo(f"parameters: {', '.join(f':{name}' for name in resolved.parameters) or 'none'}")
+    for hint in resolved.hints:
+        line, column = line_and_column(text, hint.position)
+        word = "outer join:" if hint.kind == "outer_join" else "warning:   "
+        click.echo(f"{word} {hint.message} (line {line}, column {column})")
+
+
 def _argument(word: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals:
@@ -98,10 +137,9 @@ def _point_at(text: str, error: OqlError) -> None:
     """Show the place of an error under the query's own line; positions are bytes."""
     if error.position is None:
         return
-    before = text.encode()[: error.position].decode(errors="replace")
-    line = text.split("\n")[before.count("\n")]
-    click.echo(line, err=True)
-    click.echo(" " * len(before.rpartition("\n")[2]) + "^", err=True)
+    line, column = line_and_column(text, error.position)
+    click.echo(text.split("\n")[line - 1], err=True)
+    click.echo(" " * (column - 1) + "^", err=True)
 
 
 def _shown(value: object) -> str:

@@ -30,7 +30,8 @@ from itopd.exports.errors import BadField, BadQueryId, MissingParameter
 from itopd.exports.kinds import Kind
 from itopd.exports.parameters import ExportParameters
 from itopd.exports.preferences import shows_obsolete
-from itopd.objects import fetch, tag_labels
+from itopd.objects import tag_labels
+from itopd.objects.phrasebook import saved_query
 from itopd.oql import (
     ColumnPath,
     CompiledColumn,
@@ -45,8 +46,6 @@ from itopd.service import Context
 
 CHUNK = 1000
 """Rows held in memory at a time."""
-
-PHRASEBOOK = "QueryOQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +131,10 @@ def _query_text(context: Context, connection: sa.Connection, parameters: ExportP
         return parameters.expression, ""
     if not parameters.query:
         raise MissingParameter("Missing parameter: give expression (an OQL query) or query (its id in the phrasebook)")
-    found = fetch(context.database, connection, PHRASEBOOK, [parameters.query], ["oql", "fields"])
-    if parameters.query not in found:
+    found = saved_query(context.database, connection, parameters.query)
+    if found is None:
         raise BadQueryId(f"query={parameters.query}: the phrasebook holds no query of that id")
-    values = found[parameters.query].values
-    return values["oql"], values["fields"]
+    return found.oql, found.fields
 
 
 def _require_arguments(resolved: ResolvedQuery, given: Mapping[str, str]) -> None:

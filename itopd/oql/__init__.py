@@ -11,6 +11,7 @@ for row in connection.execute(compiled.select):
 from itopd.oql.arguments import Argument, ObjectReference, account_arguments
 from itopd.oql.compile import ColumnPath, CompiledColumn, CompiledQuery, compile_count, compile_query
 from itopd.oql.parser import parse, parse_condition
+from itopd.oql.places import line_and_column
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import Hint, ResolvedQuery, Selected, resolve
 from itopd.oql.text import to_text
@@ -31,6 +32,7 @@ __all__ = [
     "account_arguments",
     "compile_count",
     "compile_query",
+    "line_and_column",
     "parse",
     "parse_condition",
     "resolve",

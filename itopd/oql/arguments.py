@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 from itopd.errors import OqlError
+from itopd.oql.builder import GREATEST
 from itopd.oql.tree import Parameter
 from itopd.oql.values import Many, Value, null, number, text
 
@@ -22,8 +24,8 @@ class ObjectReference:
 Scalar: TypeAlias = str | int | None
 Argument: TypeAlias = Scalar | Sequence[Scalar] | ObjectReference
 
-ReadReference = Callable[[ObjectReference, str], Value]
-"""Reads an attribute of a referenced object."""
+ReadReference = Callable[[ObjectReference, Parameter], Value]
+"""Reads the attribute of a referenced object that a parameter names."""
 
 
 def account_arguments(user_id: int, contact_id: int) -> dict[str, Argument]:
@@ -38,9 +40,12 @@ def account_arguments(user_id: int, contact_id: int) -> dict[str, Argument]:
 class Arguments:
     """What stands for each parameter."""
 
-    def __init__(self, given: Mapping[str, Argument], read: ReadReference) -> None:
-        self._given = given
+    def __init__(
+        self, given: Mapping[str, Argument], read: ReadReference, own: Mapping[str, Argument] = MappingProxyType({})
+    ) -> None:
+        self._given = {**given, **own}
         self._read = read
+        self._known = ", ".join(sorted(given)) or "none"
 
     def value(self, parameter: Parameter) -> Value | Many:
         """Return the value of a parameter, or the values of a list; raise ``missing_argument`` when it is not given."""
@@ -51,11 +56,10 @@ class Arguments:
             if owner is None:
                 return null()
             if isinstance(owner, ObjectReference):
-                return self._read(owner, parameter.attribute)
-        known = ", ".join(sorted(self._given)) or "none"
+                return self._read(owner, parameter)
         raise OqlError(
             "missing_argument",
-            f"the query needs an argument '{parameter.text}' (given: {known})",
+            f"the query needs an argument '{parameter.text}' (given: {self._known})",
             word=parameter.text,
             position=parameter.position,
         )
@@ -74,7 +78,7 @@ class Arguments:
             case str():
                 return text(argument)
             case int():
-                return number(int(argument))
+                return number(max(-GREATEST, min(int(argument), GREATEST)))
             case ObjectReference():
                 raise _bad_argument(parameter, f"is an object; write :{parameter.text}->attribute")
             case Sequence():

@@ -134,7 +134,7 @@ def _members(
     resolved: ResolvedQuery, database: Database, arguments: Mapping[str, Argument], reader: Reader, now: str
 ) -> tuple[MemberCompiler, list[Member]]:
     compiler = MemberCompiler(database, _dialect(database), arguments, reader, now)
-    with locating(resolved.tree.source):
+    with locating(resolved.tree.source or None):
         return compiler, [compiler.compile(query, {}) for query in members(resolved.tree)]
 
 

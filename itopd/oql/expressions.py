@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from itopd.errors import OqlError
 from itopd.oql.arguments import Arguments
 from itopd.oql.dialect import Dialect
 from itopd.oql.matches import word_search
-from itopd.oql.mysql_functions import regular_expression
+from itopd.oql.regexps import check_pattern
 from itopd.oql.tree import (
     Binary,
     Expression,
@@ -100,7 +99,8 @@ class Expressions:
             case "NOT LIKE":
                 return _negated(self.dialect.like(left, right))
             case "REGEXP":
-                _check_pattern(right, node)
+                if isinstance(right.literal, str):
+                    check_pattern(right.literal, node.right.position)
                 return _number(self.dialect.regexp(left, right))
             case _:
                 return self.dialect.arithmetic(node.operator, left, right)
@@ -118,8 +118,14 @@ class Expressions:
 
     def _matches(self, node: Matches) -> Value:
         words = self.value(node.words)
+        if words.kind is Kind.NULL:
+            return _number(words.sql)
         if words.literal is None:
-            return _number(sa.literal_column("NULL"))
+            raise OqlError(
+                "bad_matches",
+                "MATCHES needs words that are known before the query runs; give them as an argument of their own",
+                position=node.words.position,
+            )
         return _number(word_search(self.dialect, self.value(node.field), str(words.literal)))
 
     def _call(self, node: Function) -> Value:
@@ -187,17 +193,3 @@ def _kind_of_result(name: str, arguments: Sequence[Value]) -> Kind:
     if len(kinds) == 1:
         return kinds.pop()
     return Kind.DATETIME if kinds == {Kind.DATE, Kind.DATETIME} else Kind.TEXT
-
-
-def _check_pattern(pattern: Value, node: Binary) -> None:
-    """Refuse a pattern that would be an error on some engine."""
-    if isinstance(pattern.literal, str):
-        try:
-            regular_expression(pattern.literal)
-        except re.error as error:
-            raise OqlError(
-                "bad_regexp",
-                f"REGEXP needs a regular expression, and {pattern.literal!r} is none: {error}",
-                word=pattern.literal,
-                position=node.position,
-            ) from None

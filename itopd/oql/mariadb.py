@@ -42,12 +42,10 @@ class MariaDb:
         return infix(text.sql, "REGEXP", pattern.sql)
 
     def arithmetic(self, operator: str, left: Value, right: Value) -> Value:
-        """Native, but for unsigned numbers, whose difference the server refuses when it is negative."""
+        """Native, but for what the server refuses: negative differences of unsigned numbers, sums beyond 64 bits."""
         if operator in _BITS:
             return Value(sa.cast(infix(left.sql, operator, right.sql), sa.Integer), Kind.NUMBER)
-        if operator == "-":
-            return Value(infix(_signed(left), operator, _signed(right)), Kind.NUMBER)
-        return Value(infix(left.sql, operator, right.sql), Kind.NUMBER)
+        return Value(infix(_wide(left, operator), operator, _wide(right, operator)), Kind.NUMBER)
 
     def as_truth(self, value: Value) -> Sql:
         """The server coerces."""
@@ -92,5 +90,11 @@ class MariaDb:
         return getattr(sa.func, name.lower())(*(argument.sql for argument in arguments))  # type: ignore[no-any-return]
 
 
-def _signed(value: Value) -> Sql:
-    return sa.cast(value.sql, sa.Integer) if value.unsigned else value.sql
+_SMALL = 2**31
+
+
+def _wide(value: Value, operator: str) -> Sql:
+    """Return an operand in a type in which the operation cannot overflow: the server would refuse the statement."""
+    if isinstance(value.literal, int) and abs(value.literal) >= _SMALL:
+        return sa.cast(value.sql, sa.Numeric(20, 0))
+    return sa.cast(value.sql, sa.Integer) if value.unsigned and operator == "-" else value.sql

@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from itopd.database import Database
 from itopd.datamodel import Class
 from itopd.errors import OqlError
-from itopd.oql.arguments import Arguments, ObjectReference
+from itopd.oql.arguments import Argument, Arguments, ObjectReference
 from itopd.oql.attributes import AttributeReader
 from itopd.oql.dialect import Dialect
 from itopd.oql.expressions import Expressions
 from itopd.oql.joins import Branch, Joined, cut, determined, merged
-from itopd.oql.names import nearest, usable_names
+from itopd.oql.names import names_below, nearest
 from itopd.oql.reader import Reader
 from itopd.oql.resolve import is_outer
 from itopd.oql.sources import Source, Tables
-from itopd.oql.tree import Expression, Field, Join, Logical, Number, Query, Union, members, walk
+from itopd.oql.tree import Expression, Field, Join, Logical, Number, Parameter, Query, Union, members, walk
 from itopd.oql.values import Sql, Statement, Value, all_of, any_of, certain, infix, number
 
 _EQUALS = "="
@@ -66,13 +66,13 @@ class MemberCompiler:
     """Compiles members and nested queries for one database, one reader and one set of arguments."""
 
     def __init__(
-        self, database: Database, dialect: Dialect, given: Mapping[str, object], reader: Reader, now: str
+        self, database: Database, dialect: Dialect, given: Mapping[str, Argument], reader: Reader, now: str
     ) -> None:
         self.tables = Tables(database)
         self.dialect = dialect
         self._reader = reader
         self._now = now
-        self._arguments = Arguments({**given, **reader.arguments()}, self._read_reference)  # type: ignore[dict-item]
+        self._arguments = Arguments(given, self._read_reference, reader.arguments())
         self.attributes = AttributeReader(dialect, self._rule)
 
     def compile(
@@ -145,18 +145,19 @@ class MemberCompiler:
 
         return Expressions(self.dialect, self._arguments, self._now, lookup, nested_ids).value(condition)
 
-    def _read_reference(self, reference: ObjectReference, code: str) -> Value:
-        """Return an attribute of a referenced object: a scalar subquery."""
-        source = self.source(reference.cls, optional=False, strict=False)
-        names = usable_names(source.cls)
+    def _read_reference(self, reference: ObjectReference, parameter: Parameter) -> Value:
+        """Return an attribute of a referenced object, which may be of a subclass: a scalar subquery."""
+        source, code = self.source(reference.cls, optional=False, strict=False), parameter.attribute or ""
+        names = names_below(source.cls, self.tables.model)
         if code not in names:
             raise OqlError(
                 "unknown_attribute",
                 f"class {reference.cls} has no attribute '{code}' that a query can use",
                 word=code,
+                position=parameter.position,
                 suggestion=nearest(code, names),
             )
-        value = self.attributes.read(source, code)
+        value = self.attributes.read(source.narrowed(names[code]), code)
         statement = sa.select(value.sql).select_from(source.joined()).where(source.id == number(reference.id).sql)
         return Value(
             statement.correlate(None).scalar_subquery(), value.kind, codes=value.codes, unsigned=value.unsigned

@@ -71,7 +71,7 @@ def regexp(pattern: object, text: object) -> int | None:
         return None
     try:
         return int(regular_expression(as_text(pattern)).search(as_text(text)) is not None)
-    except re.error:
+    except (re.error, OverflowError):
         return None
 
 

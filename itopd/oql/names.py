@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from itopd.datamodel import Attribute, Class
+from itopd.datamodel import Attribute, Class, Model
 
 ID = "id"
 
@@ -47,6 +47,15 @@ def usable_names(cls: Class) -> Mapping[str, Attribute | None]:
                 names.setdefault(f"{attribute.code}_{item}", attribute)
     names[ID] = None
     _known[id(cls)] = (cls, names)
+    return names
+
+
+def names_below(cls: Class, model: Model) -> Mapping[str, Class]:
+    """Return every name that an object of a class may have, with the class to read it from: its own or a subclass."""
+    names: dict[str, Class] = {}
+    for name in (cls.name, *cls.subclasses):
+        for code in usable_names(model[name]):
+            names.setdefault(code, model[name])
     return names
 
 

@@ -9,12 +9,12 @@ from itopd.errors import OqlError
 
 
 @contextmanager
-def locating(text: str) -> Iterator[None]:
-    """Add line and column to an error about ``text`` that only knows its byte offset."""
+def locating(text: str | None) -> Iterator[None]:
+    """Add line and column to an error about ``text`` that only knows its byte offset; nothing for ``None``."""
     try:
         yield
     except OqlError as error:
-        if error.position is None or error.line is not None or not text:
+        if error.position is None or error.line is not None or text is None:
             raise
         line, column = line_and_column(text, error.position)
         raise OqlError(

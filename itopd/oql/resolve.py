@@ -15,9 +15,10 @@ from typing import NoReturn
 from itopd.datamodel import Attribute, Class, Model
 from itopd.errors import OqlError
 from itopd.oql.functions import FUNCTIONS
-from itopd.oql.names import ID, nearest, usable_names
+from itopd.oql.names import ID, names_below, nearest, usable_names
 from itopd.oql.parser import KEPT_LENGTH
 from itopd.oql.places import locating
+from itopd.oql.regexps import check_pattern
 from itopd.oql.tree import (
     Binary,
     Expression,
@@ -39,6 +40,7 @@ from itopd.oql.tree import (
     walk,
 )
 
+_MAGIC_OBJECTS = {"current_contact": "Contact", "current_user": "User"}
 MAGIC = frozenset({"current_contact_id", "current_contact", "current_user"})
 """Parameters that come from the connected account, never from the caller (§5)."""
 
@@ -114,7 +116,7 @@ class _Asked:
 
 def _resolve(asked: _Asked) -> ResolvedQuery:
     tree, model = asked.tree, asked.model
-    with locating(tree.source):
+    with locating(tree.source or None):
         resolved = _Resolver(model).tree(tree, {})
     nodes = list(walk(resolved))
     used = [node for node, _depth in nodes if isinstance(node, Parameter)]
@@ -173,9 +175,10 @@ class _Resolver:
             _fail_join(join.right.name, "the right-hand side of ON must be <alias>.id")
         scope[alias] = cls.name
         for side, words in ((join.left, "left"), (join.right, "right")):
-            name = side.alias or Name("")
+            name = side.alias or Name("")  # iTop reports an alias that is not there at 0
             if name.text not in scope:
-                _fail("bad_join", f"unknown alias '{name}' on the {words} of ON", name.text, name.position, scope)
+                what = f"unknown alias '{name}'" if side.alias else f"'{side.name}' needs an alias"
+                _fail("bad_join", f"{what} on the {words} of ON", name.text, name.position, scope)
         left, right = _alias(join.left), _alias(join.right)
         if alias not in {left, right}:
             _fail_join(join.left.alias or join.left.name, f"ON must tie the new alias '{alias}' to an earlier one")
@@ -203,6 +206,8 @@ class _Resolver:
             case Field():
                 return self.field(node, scope)
             case Binary():
+                if node.operator == "REGEXP" and isinstance(node.right, Text):
+                    check_pattern(node.right.value, node.right.position)
                 left = self.expression(node.left, scope)
                 return replace(node, left=left, right=self.expression(node.right, scope))
             case Logical():
@@ -220,8 +225,19 @@ class _Resolver:
                 return replace(node, arguments=tuple([self.expression(n, scope) for n in node.arguments]))
             case Interval():
                 return replace(node, amount=self.expression(node.amount, scope))
+            case Parameter():
+                return self.parameter(node)
             case _:
                 return node
+
+    def parameter(self, node: Parameter) -> Parameter:
+        """Check the attribute of the connected account or of its contact."""
+        cls = _MAGIC_OBJECTS.get(node.name)
+        if node.attribute is not None and cls is not None and cls in self.model:
+            names = names_below(self.model[cls], self.model)
+            if node.attribute not in names:
+                _fail_attribute(Name(node.attribute, node.position), f"of class {cls}", names)
+        return node
 
     def nested(self, node: InQuery, scope: Mapping[str, str]) -> Query | Union:
         """Resolve a nested query, which must select one alias."""
@@ -256,7 +272,8 @@ class _Resolver:
         """Check a full-text search: a set or a text on the left, a literal or a parameter on the right."""
         field = self.field(node.field, scope)
         if not isinstance(node.words, Text | Number | Parameter):
-            _fail("bad_matches", "MATCHES needs a literal or a parameter on its right", None, node.words.position)
+            word = node.words.name.text if isinstance(node.words, Field) else None
+            _fail("bad_matches", "MATCHES needs a literal or a parameter on its right", word, node.words.position)
         attribute = self.searched(field, scope)
         if attribute is None or attribute.type not in _SETS | _TEXTS:
             name = field.name

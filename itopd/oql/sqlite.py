@@ -7,6 +7,7 @@ when the whole text is one.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,6 +21,8 @@ from itopd.oql import mysql_dates
 from itopd.oql.coercions import code_like, leading_number
 from itopd.oql.values import Kind, Sql, Statement, Value, any_of, balanced, infix, text
 
+_MANY, _MOST = 10_000, 100_000
+"""Items of a list: numbers are sent as one parameter above the first; SQLite takes 250,000 parameters in all."""
 _EQUALITY = frozenset({"=", "!="})
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
 
@@ -77,6 +80,7 @@ class Sqlite:
     def is_in(self, operand: Value, items: Sequence[Value]) -> Sql:
         """Use one list parameter for literals of the operand's kind, else one comparison for each item."""
         if operand.kind.is_text and all(isinstance(item.literal, str) for item in items):
+            _check_length(items)
             if operand.codes:
                 codes = [code_like(operand, str(item.literal)) for item in items]
                 return infix(operand.sql, "IN", sa.bindparam(None, codes, expanding=True, unique=True))
@@ -84,7 +88,12 @@ class Sqlite:
             return infix(self._key(operand), "IN", sa.bindparam(None, keys, expanding=True, unique=True))
         if operand.kind is Kind.NUMBER and all(item.literal is not None for item in items):
             numbers = [n if isinstance(n, int) else leading_number(str(n)) for n in (item.literal for item in items)]
+            if len(numbers) > _MANY and all(isinstance(n, int) for n in numbers):
+                # The number of parameters of a statement is limited; this is one, whatever the length.
+                many = sa.func.json_each(text(json.dumps(numbers)).sql).table_valued("value")
+                return infix(operand.sql, "IN", sa.select(many.c.value).scalar_subquery())
             return infix(operand.sql, "IN", sa.bindparam(None, numbers, expanding=True, unique=True))
+        _check_length(items)
         return any_of([self.compare("=", operand, item) for item in items])
 
     def as_id(self, value: Value) -> Sql:
@@ -176,6 +185,13 @@ class Sqlite:
         if isinstance(value.literal, str):
             return sa.bindparam(None, self._database.key_value(value.literal), sa.LargeBinary(), unique=True)
         return self._database.key(value.sql)
+
+
+def _check_length(items: Sequence[Value]) -> None:
+    if len(items) > _MOST:
+        raise OqlError(
+            "too_complex", f"a list of {len(items)} texts is too long for SQLite, which takes {_MOST}: give fewer"
+        )
 
 
 def _shown(value: Value) -> Sql:

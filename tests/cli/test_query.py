@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.calls import Place
+from tests.support.servers import opened
 
 
 @pytest.fixture
@@ -122,3 +123,50 @@ def test_a_query_writes_nothing(installed: Place) -> None:
     before = (installed.folder / "itopd.db").read_bytes()
     installed.call("query", "SELECT Person")
     assert (installed.folder / "itopd.db").read_bytes() == before
+
+
+@pytest.fixture
+def saved(installed: Place) -> Place:
+    """Give a place with a saved query, which has a parameter and fields of its own."""
+    with opened(f"sqlite:///{installed.folder}/itopd.db") as database, database.write() as connection:
+        head = {"id": 5, "name": "Who", "description": "", "realclass": "QueryOQL"}
+        connection.execute(database.table("Query").insert().values(**head))
+        text = "SELECT Person WHERE name LIKE :name"
+        connection.execute(database.table("QueryOQL").insert().values(id=5, oql=text, fields="first_name"))
+    return installed
+
+
+def test_a_saved_query_runs_by_id_or_name_with_its_fields_and_arguments(saved: Place) -> None:
+    for word in ("--query=5", "--query=who"):
+        answer = saved.call("query", word, "--arg", "name=%last%")
+        assert answer.out.splitlines() == ["first_name", "My first name", "1 row"]
+    answer = saved.call("query", "--query=5", "--fields=name", "--arg", "name=%last%")
+    assert answer.out.splitlines()[0] == "name"
+    answer = saved.call("query", "--query=5")
+    assert answer.err == "itopd: the query uses :name: give its value with --arg name=VALUE\n"
+
+
+def test_a_query_comes_from_one_place(saved: Place) -> None:
+    assert saved.call("query", "--query=6").code == 64
+    assert saved.call("query", "--query=5", "SELECT Person").code == 64
+    assert saved.call("query").code == 64
+
+
+def test_a_check_tells_what_the_query_means_without_running_it(saved: Place) -> None:
+    text = "SELECT s, l FROM Server AS s\nJOIN Location AS l ON s.location_id = l.id WHERE s.id = 1 + :n"
+    answer = saved.call("query", "--check", text)
+    assert (answer.code, answer.err) == (0, "")
+    canonical, *others = answer.out.splitlines()
+    assert canonical == (
+        "query:      SELECT `s`, `l` FROM Server AS `s` JOIN Location AS `l` ON `s`.location_id = `l`.id "
+        "WHERE ((`s`.`id` = 1) + :n)"
+    )
+    assert others == [
+        "selects:    s (Server), l (Location)",
+        "parameters: :n",
+        "warning:    '+' after a comparison adds to its result; put the sum between parentheses (line 2, column 59)",
+        "outer join: 'location_id' may be unset: objects without it are kept, with no 'l' (line 2, column 6)",
+    ]
+    assert saved.call("query", "--check", "--query=5").out.splitlines()[1:] == [
+        "selects:    Person (Person)", "parameters: :name",
+    ]  # fmt: skip

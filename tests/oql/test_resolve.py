@@ -60,7 +60,7 @@ from itopd.oql.names import nearest
             "bad_nested",
             "l",
         ),
-        ("SELECT FAQ WHERE domains MATCHES title", "bad_matches", None),
+        ("SELECT FAQ WHERE domains MATCHES title", "bad_matches", "title"),
         ("SELECT FAQ WHERE id MATCHES 'x'", "bad_matches", "id"),
         ("SELECT Person WHERE org_id MATCHES 'x'", "bad_matches", "org_id"),
     ],
