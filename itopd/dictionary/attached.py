@@ -24,7 +24,7 @@ Texts = Mapping[str, str]
 class AttachedTexts(Mapping[str, Texts]):
     """Language -> key -> text, of the files ``<code>.dict.php`` in a folder; a language without file has no texts.
 
-    What cannot be read, a whole file or parts of it, counts as absent; ``report`` is told once per process and file.
+    What cannot be read, a whole file or parts of it, counts as absent, and ``report`` is told of it.
     """
 
     folder: Path
@@ -61,11 +61,11 @@ class AttachedTexts(Mapping[str, Texts]):
         path = self.folder / f"{_code(language)}{_SUFFIX}"
         try:
             about = path.stat()
+            return _read_file(path, about.st_mtime_ns, about.st_size)
         except FileNotFoundError:
             return _File({})
-        except OSError as error:
-            return _unreadable(path, error)
-        return _read_file(path, about.st_mtime_ns, about.st_size)
+        except (OSError, UnicodeDecodeError) as error:
+            return _File({}, f"dictionary {path} cannot be read ({error}): its labels are missing; make it readable")
 
 
 @dataclass(slots=True)
@@ -76,17 +76,15 @@ class _File:
     told: bool = False
 
 
-def _unreadable(path: Path, error: Exception) -> _File:
-    return _File({}, f"dictionary {path} cannot be read ({error}): its labels are missing; make it readable")
-
-
 @lru_cache(maxsize=8)
 def _read_file(path: Path, _changed: int, _size: int) -> _File:
-    """Return what a file holds; kept by the process until the file changes."""
+    """Return what a file holds; kept by the process until the file changes.
+
+    Raises ``OSError``, or ``UnicodeDecodeError`` for what is no UTF-8.
+    """
+    text = path.read_text(encoding="utf-8")
     try:
-        read = read_dictionary(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        return _unreadable(path, error)
+        read = read_dictionary(text, str(path))
     except SettingsError as error:
         return _File({}, f"dictionary {error.message}")
     texts = {key: text for key, text in read.texts.items() if key.startswith(_USED)}
