@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +16,11 @@ from itopd.cli.exit_codes import itop_exit_code
 from itopd.database import Database
 from itopd.errors import AccessDenied, ItopdError, OqlError
 from itopd.exports import SERVICE
-from tests.golden.harness import Difference, Vector, check_equal, folder_from_environment, instead, replays
+from tests.golden.harness import Difference, Vector, check_equal, instead, replays
+from tests.golden.sample import golden_sample, run_step
 from tests.support.dictionaries import write_dictionaries
-from tests.support.sample import sample_sqlite
 
 APP_ROOT = "https://itop.example.com/"
-_STATEMENT = re.compile(r"(?:'(?:[^']|'')*'|[^;'])+")
 _FORMATS = frozenset({"csv", "json", ""})
 
 
@@ -102,7 +100,8 @@ def _run(vector: Vector) -> Outcome:
         folder = Path(name)
         config = folder / "itopd.params"
         config.write_text(
-            f'database_url := "sqlite:///{database.name}"\ndata_folder = {folder}\ncompat = itop\n'
+            f'database_url := "{database.engine.url.render_as_string(hide_password=False)}"\n'
+            f'state_url := "sqlite:///{folder}/state.sqlite"\ndata_folder = {folder}\ncompat = itop\n'
             f"app_root_url = {APP_ROOT}\ntimezone = Europe/Paris\nitop_root = {folder / 'itop'}\n"
         )
         write_dictionaries(folder / "itop")
@@ -127,18 +126,11 @@ def _run(vector: Vector) -> Outcome:
 
 @contextmanager
 def _given(vector: Vector, folder: Path) -> Iterator[Database]:
-    with sample_sqlite(folder) as database:
+    with golden_sample(folder) as database:
         with database.write() as connection:
             for step in vector.data.get("given", ()):
-                for statement in step.get("sql") or _fixture(step["fixture"]):
-                    connection.exec_driver_sql(statement)
+                run_step(connection, step)
         yield database
-
-
-def _fixture(name: str) -> list[str]:
-    folder = folder_from_environment()
-    path = next(p for p in (folder / "export" / "fixtures", folder / "fixtures") if p.is_dir()) / f"{name}.sql"
-    return [s.strip() for s in _STATEMENT.findall(path.read_text(encoding="utf-8")) if s.strip()]
 
 
 def _kind(error: ItopdError | None) -> str:

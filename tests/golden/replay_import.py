@@ -29,9 +29,9 @@ from itopd.wiring import Application, writer_of
 from tests.golden.accounts import give_accounts
 from tests.golden.dbdiff import compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, instead, replays
+from tests.golden.sample import golden_sample
 from tests.support.dictionaries import LANGUAGES, reference_entries
 from tests.support.dumps import Tables, dump_tables
-from tests.support.sample import sample_sqlite
 
 Json = dict[str, Any]
 
@@ -65,7 +65,7 @@ class Replayed:
 @contextmanager
 def run_vector(vector: Vector) -> Iterator[Replayed]:
     """Prepare what is given and make the recorded call, in a folder of its own."""
-    with tempfile.TemporaryDirectory() as name, chdir(name), sample_sqlite(Path(name)) as database:
+    with tempfile.TemporaryDirectory() as name, chdir(name), golden_sample(Path(name)) as database:
         start = dump_tables(database)
         for step in vector.data["given"]:
             _give(database, step)

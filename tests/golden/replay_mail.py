@@ -34,7 +34,7 @@ from itopd.settings import Settings
 from itopd.state import open_state
 from itopd.tasks import exec_async_task
 from tests.golden.harness import Difference, Vector, check_equal, instead, replays
-from tests.support.sample import sample_sqlite
+from tests.golden.sample import golden_sample
 from tests.support.servers import PARIS
 from tests.support.smtp import Received, smtp_server
 
@@ -289,7 +289,7 @@ def _closed_port() -> int:
 
 @contextmanager
 def _sample() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory() as folder, sample_sqlite(Path(folder)) as database:
+    with tempfile.TemporaryDirectory() as folder, golden_sample(Path(folder)) as database:
         yield database
 
 

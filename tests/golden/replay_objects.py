@@ -22,8 +22,8 @@ from itopd.rules import ITOP
 from itopd.writing import Change, Create, Intent, Outcome, Update, Writer
 from tests.golden.dbdiff import Json, compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, replays
+from tests.golden.sample import golden_sample
 from tests.support.dumps import dump_tables
-from tests.support.sample import sample_sqlite
 
 ADMIN = "My first name My last name"
 ADMIN_ID = 1
@@ -63,7 +63,7 @@ def _is_ours(vector: Vector) -> bool:
 @replays("csv", _is_ours)
 def replay(vector: Vector) -> None:
     """Do the operations on a copy of the sample, compare results and rows."""
-    with tempfile.TemporaryDirectory() as folder, sample_sqlite(Path(folder)) as database:
+    with tempfile.TemporaryDirectory() as folder, golden_sample(Path(folder)) as database:
         clock = FixedClock(datetime(2026, 11, 23, 20, 0, tzinfo=UTC))
         writer = Writer(database, clock, ITOP, behaviours=BEHAVIOURS)
         start = dump_tables(database)
