@@ -23,8 +23,8 @@ demo: $(READY) ## the main job on an embedded database: import, mail through a c
 test: $(READY) ## the whole test suite
 	$(BIN)/python -m pytest -n 2 --dist=worksteal
 
-golden: $(READY) ## replay recorded facts [DIR=folder] [STRICT=1]
-	@STRICT=$(STRICT) $(BIN)/python -m tests.golden $(DIR)
+golden: $(READY) ## replay recorded facts [DIR=folder] [STRICT=1] [ENGINE=postgresql or mariadb]
+	@STRICT=$(STRICT) GOLDEN_ENGINE=$(or $(ENGINE),$(GOLDEN_ENGINE)) $(BIN)/python -m tests.golden $(DIR)
 
 lint: $(READY) ## style, types and the layers of the house
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""``make golden [DIR=folder] [STRICT=1]``: print passed/failed/not-yet/not-judged per area, then each failure."""
+"""``make golden [DIR=folder] [STRICT=1] [ENGINE=postgresql]``: print the outcomes per area, then each failure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.golden import load_replayers
 from tests.golden.harness import Outcome, folder_from_environment, judge, known_gaps, vectors
+from tests.golden.sample import golden_engine
 
 
 def main() -> int:
@@ -35,6 +36,7 @@ def main() -> int:
     if not counts:
         print(f"no vectors in {folder}", file=sys.stderr)
         return 66
+    print(f"databases of the sample are on {golden_engine()}")
     print(f"{'area':10} {'passed':>7} {'failed':>7} {'not-yet':>8} {'not-judged':>11}")
     for area, count in counts.items():
         print(

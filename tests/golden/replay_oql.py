@@ -1,14 +1,11 @@
 """Replays queries: rows, counts, classes, parameters and trees of valid ones, kind, word and position of errors.
 
-They run on the SQLite sample, or with ``GOLDEN_ENGINE=mariadb`` on MariaDB. Each vector's fixtures and query share
-one transaction that is rolled back.
+Each vector's fixtures and query share one transaction that is rolled back.
 """
 
 from __future__ import annotations
 
 import atexit
-import os
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -40,20 +37,21 @@ from itopd.oql import (
 )
 from itopd.oql.tree import members
 from itopd.rules import ITOP
-from tests.golden.harness import Difference, Vector, check_equal, folder_from_environment, instead, replays
-from tests.support.sample import sample_mariadb, sample_sqlite
+from tests.golden.harness import Difference, Vector, check_equal, instead, replays
+from tests.golden.sample import golden_engine, run_step
+from tests.support.engines import sample_database
 
-_STATEMENT = re.compile(r"(?:'(?:[^']|'')*'|[^;'])+")
+
+def sample() -> Database:
+    """Return one sample for all vectors of an engine, gone when the process ends."""
+    return _sample_on(golden_engine())
 
 
 @cache
-def sample() -> Database:
-    """Return one sample for all vectors, gone when the process ends."""
+def _sample_on(engine: str) -> Database:
     stack = ExitStack()
-    if os.environ.get("GOLDEN_ENGINE") == "mariadb":
-        database = stack.enter_context(sample_mariadb())
-    else:
-        database = stack.enter_context(sample_sqlite(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    database = stack.enter_context(sample_database(engine, folder))
     atexit.register(stack.close)  # after the sample's own clean-up is registered, so that it runs before that
     return database
 
@@ -63,18 +61,9 @@ def _given(vector: Vector) -> Iterator[sa.Connection]:
     """Give a connection that sees the vector's start, and undo it."""
     with sample().write() as connection:
         for step in vector.data.get("given", ()):
-            statements = step["sql"] if "sql" in step else _fixture(step["fixture"])
-            for statement in statements:
-                is_formatted = "format" in connection.dialect.paramstyle
-                connection.exec_driver_sql(statement.replace("%", "%%") if is_formatted else statement)
+            run_step(connection, step)
         yield connection
         connection.rollback()
-
-
-def _fixture(name: str) -> list[str]:
-    folder = folder_from_environment()
-    path = next(p for p in (folder / "export" / "fixtures", folder / "fixtures") if p.is_dir()) / f"{name}.sql"
-    return [s.strip() for s in _STATEMENT.findall(path.read_text(encoding="utf-8")) if s.strip()]
 
 
 def _reader(connection: sa.Connection, run: dict[str, Any]) -> tuple[Reader, dict[str, Argument]]:

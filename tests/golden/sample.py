@@ -20,9 +20,14 @@ _INTO = re.compile(r"INSERT INTO (\w+) \(([\w, ]+)\)")
 _BYTES = re.compile(r"\bX'([0-9A-F]*)'")
 
 
+def golden_engine() -> str:
+    """Return the name of the engine to replay on."""
+    return os.environ.get("GOLDEN_ENGINE") or "sqlite"
+
+
 def golden_sample(folder: Path) -> AbstractContextManager[Database]:
     """Return the sample, in ``folder`` where it is a file."""
-    return sample_database(os.environ.get("GOLDEN_ENGINE") or "sqlite", folder)
+    return sample_database(golden_engine(), folder)
 
 
 def run_step(connection: sa.Connection, step: dict[str, Any]) -> None:

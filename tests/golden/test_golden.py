@@ -8,6 +8,7 @@ import pytest
 
 from tests.golden import load_replayers
 from tests.golden.harness import DEFAULT_FOLDER, Outcome, Vector, judge, known_gaps, vectors
+from tests.support.engines import marked
 
 load_replayers()
 VECTORS = list(vectors(DEFAULT_FOLDER)) if DEFAULT_FOLDER.is_dir() else []
@@ -30,6 +31,17 @@ def test_itopd_does_what_was_recorded(vector: Vector) -> None:
         assert outcome is not Outcome.PASSED, "it passes now: remove it from known_gaps.txt"
     else:
         assert outcome in {Outcome.PASSED, Outcome.NOT_JUDGED}, why
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("engine", [marked("mariadb"), marked("postgresql")])
+def test_queries_give_on_the_other_engines_what_was_recorded(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOLDEN_ENGINE", engine)
+    queries = [vector for vector in VECTORS if vector.id.startswith("export/oql-") and vector.id not in GAPS]
+    outcomes = {vector.id: judge(vector) for vector in queries}
+    wrong = {name: why for name, (outcome, why) in outcomes.items() if outcome is Outcome.FAILED}
+    assert wrong == {}
+    assert not VECTORS or outcomes
 
 
 def test_known_gaps_name_real_vectors_only() -> None:
