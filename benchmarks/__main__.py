@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--rows=N]``: all jobs on SQLite and MariaDB, as one table."""
+"""``python -m benchmarks [--rows=N]``: all jobs on every engine, as one table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import table
-from benchmarks.databases import MARIADB, SQLITE, ServerMissing, require_mariadb
+from benchmarks.databases import ENGINES, ServerMissing, require_server
 from benchmarks.measure import JobFailed
 from benchmarks.persons import write_persons
 from benchmarks.suite import compare
@@ -19,16 +19,17 @@ from benchmarks.suite import compare
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return its exit code: 0, 66 for a missing server in CI, 70 for a job that failed."""
     asked = _parse(arguments)
-    engines = asked.engine or [SQLITE, MARIADB]
-    try:
-        if MARIADB in engines:
-            require_mariadb()
-    except ServerMissing as error:
-        if os.environ.get("CI") == "true":
-            print(f"benchmarks: {error.message}", file=sys.stderr)
-            return error.exit_code
-        engines.remove(MARIADB)
-        print(f"{error.message}\nIts rows are left out.\n")
+    engines = []
+    for engine in asked.engine or ENGINES:
+        try:
+            require_server(engine)
+        except ServerMissing as error:
+            if os.environ.get("CI") == "true":
+                print(f"benchmarks: {error.message}", file=sys.stderr)
+                return error.exit_code
+            print(f"{error.message}\nIts rows are left out.\n")
+        else:
+            engines.append(engine)
     try:
         _run(engines, asked.rows, asked.mails or max(1, asked.rows // 10), asked.repeat)
     except JobFailed as error:
@@ -44,7 +45,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--repeat", type=_positive, default=3, help="times that a job is done which changes nothing (3)"
     )
-    parser.add_argument("--engine", action="append", choices=[SQLITE, MARIADB], help="only this engine")
+    parser.add_argument("--engine", action="append", choices=ENGINES, help="only this engine")
     return parser.parse_args(arguments)
 
 

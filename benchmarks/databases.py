@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pymysql
 import sqlalchemy as sa
 
@@ -22,10 +23,14 @@ from itopd.settings import Settings, load_settings
 from itopd.wiring import open_configured_database, writer_of
 from itopd.writing import Change, Create
 
-HOST, PORT, USER = "127.0.0.1", 3306, "root"
+HOST = "127.0.0.1"
 
 SQLITE = "SQLite"
+POSTGRESQL = "PostgreSQL"
 MARIADB = "MariaDB"
+ENGINES = (SQLITE, POSTGRESQL, MARIADB)
+PORTS = {POSTGRESQL: 5432, MARIADB: 3306}
+USERS = {POSTGRESQL: "postgres", MARIADB: "root"}
 
 
 class ServerMissing(ItopdError):
@@ -56,12 +61,16 @@ class Place:
         return load_settings([], overrides, {}).settings
 
 
-def require_mariadb() -> None:
-    """Raise :class:`ServerMissing` when the MariaDB server cannot be used."""
+def require_server(engine: str) -> None:
+    """Raise :class:`ServerMissing` when an engine's server cannot be used; SQLite has none."""
+    if engine == SQLITE:
+        return
     try:
-        _admin().close()
-    except pymysql.err.OperationalError as error:
-        raise ServerMissing(f"MariaDB at {HOST}:{PORT} (user {USER}, no password) cannot be used: {error}") from None
+        _admin(engine).close()
+    except (pymysql.err.OperationalError, psycopg.OperationalError) as error:
+        raise ServerMissing(
+            f"{engine} at {HOST}:{PORTS[engine]} (user {USERS[engine]}, no password) cannot be used: {error}"
+        ) from None
 
 
 @contextmanager
@@ -74,19 +83,23 @@ def new_place(engine: str, folder: Path) -> Iterator[Place]:
         yield place
         return
     name = f"itopd_bench_{os.getpid()}_{secrets.token_hex(4)}"
-    with closing(_admin()) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+    options = "CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci" if engine == MARIADB else "ENCODING UTF8"
+    with closing(_admin(engine)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name} {options}")
     try:
-        place = Place(engine, f"mysql://{USER}@{HOST}:{PORT}/{name}", folder)
+        place = Place(engine, f"{engine.lower()}://{USERS[engine]}@{HOST}:{PORTS[engine]}/{name}", folder)
         _fill(place)
         yield place
     finally:
-        with closing(_admin()) as connection, connection.cursor() as cursor:
+        with closing(_admin(engine)) as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name}")
 
 
-def _admin() -> Any:
-    return pymysql.connect(host=HOST, port=PORT, user=USER, connect_timeout=5)
+def _admin(engine: str) -> Any:
+    host: dict[str, Any] = {"host": HOST, "port": PORTS[engine], "user": USERS[engine], "connect_timeout": 5}
+    if engine == POSTGRESQL:
+        return psycopg.connect(**host, dbname="postgres", autocommit=True)
+    return pymysql.connect(**host)
 
 
 def _fill(place: Place) -> None:

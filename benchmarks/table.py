@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.suite import Comparison
 
 HEADER = ("job", "engine", "rows", "itopd s", "raw s", "ratio", "rows/s", "stmts/1000", "peak MB", "over idle MB")
-WIDTHS = (16, 7, 9, 8, 8, 6, 9, 10, 8, 12)
+WIDTHS = (16, 10, 9, 8, 8, 6, 9, 10, 8, 12)
 
 ITOP = {
     "import create": "iTop 3.2: 88 rows/s",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
@@ -13,6 +13,10 @@ from itopd.attributes import BINARY_KINDS, Column, ColumnKind
 
 _INTEGERS = frozenset({ColumnKind.INT, ColumnKind.UNSIGNED, ColumnKind.TINYINT, ColumnKind.TINYINT_UNSIGNED})
 _NATIVE_DATES = {ColumnKind.DATE: "DATE", ColumnKind.DATETIME: "TIMESTAMP(0)"}
+
+
+INTEGER: Final[TypeEngine[int]] = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+"""Of ids and other whole numbers. One that no column holds is looked up in vain; PostgreSQL makes no INTEGER of it."""
 
 
 class StoredDecimal(TypeDecorator[Decimal]):
@@ -84,8 +88,7 @@ def array_type(kind: TypeEngine[Any]) -> str:
 def sql_type(column: Column) -> TypeEngine[Any]:
     """Return the type of a column. Dates are text: they are given and read as text."""
     if column.kind in _INTEGERS:
-        # An id that no column can hold is looked up in vain; PostgreSQL refuses to make an INTEGER of it.
-        return sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+        return INTEGER
     if column.kind in _NATIVE_DATES:
         return StoredDate(_NATIVE_DATES[column.kind])
     if column.kind is ColumnKind.DECIMAL:

@@ -10,7 +10,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from itopd.attributes import TEXT_KINDS, Column, ColumnKind, bind
-from itopd.database.sql_types import sql_type
+from itopd.database.sql_types import INTEGER, sql_type
 from itopd.datamodel import Class
 
 INDEXED_PREFIX: Final = 95
@@ -83,7 +83,7 @@ def build_table(definition: TableDefinition, metadata: sa.MetaData, prefix: str)
     return sa.Table(
         prefix + definition.name,
         metadata,
-        sa.Column(definition.key_column, sa.Integer, primary_key=True, autoincrement=definition.autoincrement),
+        sa.Column(definition.key_column, INTEGER, primary_key=True, autoincrement=definition.autoincrement),
         *(sa.Column(column.name, sql_type(column)) for column in definition.columns),
     )
 

@@ -45,7 +45,7 @@ def test_every_job_is_done_by_both_and_becomes_one_line_of_the_table() -> None:
 def test_rows_of_a_missing_server_are_left_out_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(databases, "PORT", 1)
+    monkeypatch.setitem(databases.PORTS, "MariaDB", 1)
     monkeypatch.delenv("CI", raising=False)
     assert main(["--rows=1", "--engine=MariaDB"]) == 0
     output = capsys.readouterr().out
@@ -56,9 +56,9 @@ def test_rows_of_a_missing_server_are_left_out_and_that_is_said(
 def test_a_missing_server_is_an_error_in_ci(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(databases, "PORT", 1)
+    monkeypatch.setitem(databases.PORTS, "MariaDB", 1)
     monkeypatch.setenv("CI", "true")
-    assert main(["--rows=1"]) == 66
+    assert main(["--rows=1", "--engine=MariaDB"]) == 66
     captured = capsys.readouterr()
     assert "cannot be used" in captured.err
     assert captured.out == ""

@@ -126,6 +126,14 @@ def test_texts_are_ordered_as_in_itop(database: Database) -> None:
         assert list(connection.scalars(query)) == expected
 
 
+@pytest.mark.parametrize("number", [2**31, 2**40])
+def test_an_id_that_no_column_can_hold_is_looked_up_in_vain(database: Database, number: int) -> None:
+    table = database.table("Organization")
+    with database.read() as connection:
+        for column in (table.c.id, table.c.parent_id):
+            assert connection.execute(sa.select(table.c.id).where(column.in_([number, 1]))).all() == []
+
+
 def test_only_text_columns_compare_as_text(database: Database) -> None:
     assert database.is_text("Organization", "name")
     assert database.is_text("Organization", "status")
