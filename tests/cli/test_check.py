@@ -5,13 +5,21 @@ from __future__ import annotations
 import shutil
 import socket
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.cli.calls import Answer, Place, place
 from tests.support.dictionaries import dictionary_text
-from tests.support.servers import admin_connection, empty_mariadb, mariadb_url
+from tests.support.servers import (
+    admin_connection,
+    empty_mariadb,
+    empty_postgresql,
+    mariadb_url,
+    postgresql_connection,
+    postgresql_url,
+)
 from tests.support.smtp import smtp_server
 
 NAMES = [
@@ -137,6 +145,19 @@ def test_an_empty_database_of_a_server(installed: Place) -> None:
     with empty_mariadb() as name:
         installed.configure(database_url=mariadb_url(name), state_url=f"sqlite:///{installed.folder}/s.db")
         assert f"database '{name}' at 127.0.0.1:3306" in _lines(installed.call("check"))["database"][1]
+
+
+@pytest.mark.postgresql
+def test_an_installation_on_postgresql_keeps_its_state_in_the_same_database(tmp_path: Path) -> None:
+    with empty_postgresql() as name:
+        made = place(tmp_path, database_url=postgresql_url(name))
+        assert made.call("init").code == 0
+        lines = _lines(made.call("check"))
+        assert {state for state, _ in lines.values()} == {"ok"}, lines
+        assert lines["database"][1].startswith(f"database '{name}' at 127.0.0.1:5432 (user 'postgres'), tables as in")
+        with closing(postgresql_connection(name)) as connection:
+            held = connection.execute("SELECT count(*) FROM itopd_state.itopd_run").fetchone()
+        assert held == (0,)
 
 
 def test_an_account_that_is_not_there(installed: Place) -> None:

@@ -98,10 +98,10 @@ def test_another_function_for_keys_is_named() -> None:
                 "CREATE OR REPLACE FUNCTION itop_key(value text) RETURNS bytea LANGUAGE sql IMMUTABLE "
                 "AS 'SELECT convert_to(value, ''UTF8'')'"
             )
-        assert database.missing() == ["function itop_key is not this release's: texts would compare differently"]
+        assert database.missing() == ["function itop_key is not this release's: queries would answer differently"]
         database.drop_schema()
         assert database.is_empty()
-        assert database.missing()[0] == "function itop_key is missing"
+        assert "function itop_key is missing" in database.missing()
 
 
 @pytest.mark.postgresql
