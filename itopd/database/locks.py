@@ -74,7 +74,7 @@ def hold_on_mariadb(engine: Engine, base: str, name: str, wait: float) -> Iterat
         try:
             yield HeldLock(base, name, is_held)
         finally:
-            _give_up(connection, sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
+            _release(connection, sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def hold_on_postgresql(engine: Engine, base: str, name: str, wait: float) -> Ite
         try:
             yield HeldLock(base, name, is_held)
         finally:
-            _give_up(connection, sa.text("SELECT pg_advisory_unlock(:high, :low)"), numbers)
+            _release(connection, sa.text("SELECT pg_advisory_unlock(:high, :low)"), numbers)
 
 
 _HOLDER: Final = sa.text(
@@ -144,13 +144,19 @@ def hold_in_transaction(connection: sa.Connection, name: str) -> None:
 
 @contextmanager
 def _lock_connection(engine: Engine, base: str) -> Iterator[sa.Connection]:
-    """Give a connection that a lock is held on, outside any transaction."""
+    """Give a connection that a lock is held on, outside any transaction; nobody gets it afterwards.
+
+    Its session is no longer like the others: it waits in another way.
+    """
     try:
         connection = engine.connect()
     except DBAPIError as error:
         raise DatabaseError(f"cannot reach the server for the lock '{base}': {reason(error)}") from error
     with connection.execution_options(isolation_level="AUTOCOMMIT"):
-        yield connection
+        try:
+            yield connection
+        finally:
+            connection.invalidate()
 
 
 def _take_on_mariadb(connection: sa.Connection, base: str, name: str, wait: float) -> int:
@@ -166,15 +172,14 @@ def _take_on_mariadb(connection: sa.Connection, base: str, name: str, wait: floa
     return int(connection.scalar(sa.text("SELECT CONNECTION_ID()")))
 
 
-def _give_up(connection: sa.Connection, release: sa.TextClause, names: Mapping[str, object]) -> None:
-    """Give the lock back, and the connection, whose session is no longer like the others, up."""
+def _release(connection: sa.Connection, release: sa.TextClause, names: Mapping[str, object]) -> None:
+    """Give the lock back; with a broken connection the server has done so."""
     try:
         if not connection.invalidated:
             connection.execute(release, names)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-    connection.invalidate()
 
 
 @contextmanager

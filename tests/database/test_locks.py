@@ -71,6 +71,15 @@ def test_on_postgresql_it_is_an_advisory_lock_that_names_its_holder() -> None:
 
 
 @pytest.mark.postgresql
+def test_who_waited_for_a_lock_in_vain_leaves_no_connection_that_waits_less() -> None:
+    with new_postgresql() as database:
+        with database.named_lock("cron"), pytest.raises(ConflictError), database.named_lock("cron", wait=0.01):
+            pass
+        with database.connect() as connection:
+            assert connection.scalar(sa.text("SHOW lock_timeout")) == "50s"
+
+
+@pytest.mark.postgresql
 def test_a_lock_lost_with_its_connection_is_noticed_on_postgresql() -> None:
     with new_postgresql() as database, database.named_lock("cron") as lock:
         lock.check()

@@ -50,6 +50,8 @@ def test_the_state_store_lies_beside_the_data() -> None:
         "mysql+pymysql://u@localhost/itopd?charset=utf8mb4"
     )
     assert Settings(database_url="mysql+pymysql://h/itopd").effective_state_url.endswith("/itopd_state")
+    assert Settings(database_url="postgresql://u@h/itop").effective_state_url == "postgresql://u@h/itop"
+    assert Settings(database_url="postgresql://u@h/i", state_url="postgresql://u@h:5432/i").effective_state_url
     assert Settings(state_url="sqlite:///s.db").effective_state_url == "sqlite:///data/s.db"
 
 

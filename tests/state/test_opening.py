@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -20,7 +21,13 @@ from itopd.state import StateStore, SubjectKind, open_state
 from itopd.state.opening import SCHEMA
 from itopd.state.tables import VERSION_TABLE, metadata
 from itopd.state.tasks import OwnTaskRows
-from tests.support.servers import admin_connection, mariadb_url
+from tests.support.servers import (
+    admin_connection,
+    empty_postgresql,
+    mariadb_url,
+    postgresql_connection,
+    postgresql_url,
+)
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(store: StateStore) -> None:
@@ -74,6 +81,43 @@ def test_an_account_that_may_not_make_it_is_told_what_to_run() -> None:
             cursor.execute(f"DROP USER {name}@'%'")
 
 
+@pytest.mark.postgresql
+def test_an_account_that_may_not_make_the_schema_is_told_what_to_run() -> None:
+    with empty_postgresql() as name, closing(postgresql_connection(name)) as admin:
+        account = f"itopd_test_{secrets.token_hex(6)}"
+        admin.execute(f"CREATE ROLE {account} LOGIN".encode())
+        url = sa.make_url(postgresql_url(name)).set(username=account).render_as_string(hide_password=False)
+        try:
+            with pytest.raises(DatabaseError, match=f'CREATE SCHEMA itopd_state AUTHORIZATION "{account}"'):
+                open_state(url)
+            admin.execute(f"CREATE SCHEMA itopd_state AUTHORIZATION {account}".encode())
+            open_state(url).close()
+        finally:
+            admin.execute("DROP SCHEMA IF EXISTS itopd_state CASCADE")
+            admin.execute(f"DROP ROLE {account}".encode())
+
+
+@pytest.mark.postgresql
+def test_a_transaction_that_waited_too_long_is_done_again() -> None:
+    with empty_postgresql() as name, closing(postgresql_connection(name)) as admin:
+        store = open_state(postgresql_url(name))
+        tries: list[int] = []
+
+        def work(connection: sa.Connection) -> str:
+            tries.append(len(tries))
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+            if len(tries) == 2:
+                admin.execute("COMMIT")
+            connection.exec_driver_sql("LOCK TABLE itopd_run IN ACCESS EXCLUSIVE MODE")
+            return "done"
+
+        admin.execute("BEGIN")
+        admin.execute("LOCK TABLE itopd_state.itopd_run IN ACCESS EXCLUSIVE MODE")
+        assert store.transact(work) == "done"
+        assert tries == [0, 1]
+        store.close()
+
+
 def test_a_store_serves_one_database_only(state_url: str) -> None:
     open_state(state_url).close()
     for _ in range(2):
@@ -91,14 +135,24 @@ def test_a_store_of_a_newer_itopd_is_left_alone(store: StateStore, state_url: st
         open_state(state_url)
 
 
-def test_a_server_that_is_away_is_named_without_the_password() -> None:
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql"])
+def test_a_server_that_is_away_is_named_without_the_password(scheme: str) -> None:
     with pytest.raises(DatabaseError, match=r"state_url") as caught:
-        open_state("mysql://joe:s3cret@127.0.0.1:1/itopd")
+        open_state(f"{scheme}://joe:s3cret@127.0.0.1:1/itopd")
     assert "s3cret" not in caught.value.message
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "oracle://x/y", "sqlite://", "sqlite:///:memory:", "mysql://x:pa@ss:wd@h/s", "mysql+no://h/s"]
+    "url",
+    [
+        "nonsense",
+        "oracle://x/y",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://x:pa@ss:wd@h/s",
+        "mysql+no://h/s",
+        "postgresql+pg8000://h/s",
+    ],
 )
 def test_a_url_that_cannot_be_used_is_a_settings_error(url: str) -> None:
     with pytest.raises(SettingsError, match="state_url"):
