@@ -222,8 +222,8 @@ $$;
 CREATE OR REPLACE FUNCTION itop_from_days(days numeric) RETURNS date
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT CASE
-    WHEN round(days) < 366 THEN date '-infinity'
-    WHEN round(days) <= 3652424 THEN date '1970-01-01' + (round(days)::integer - 719528)
+    WHEN round(days) BETWEEN 366 AND 3652424 THEN date '1970-01-01' + (round(days)::integer - 719528)
+    ELSE date '-infinity'
   END
 $$;
 

@@ -44,7 +44,7 @@ class MariaDb:
     def arithmetic(self, operator: str, left: Value, right: Value) -> Value:
         """Native, but for what the server refuses: negative differences of unsigned numbers, sums beyond 64 bits."""
         if operator in _BITS:
-            return Value(sa.cast(infix(left.sql, operator, right.sql), sa.Integer), Kind.NUMBER)
+            return Value(sa.cast(infix(left.sql, operator, right.sql), sa.Numeric(20, 0)), Kind.NUMBER)
         return Value(infix(_wide(left, operator), operator, _wide(right, operator)), Kind.NUMBER)
 
     def as_truth(self, value: Value) -> Sql:

@@ -105,16 +105,14 @@ def to_days(value: object) -> int | None:
 
 
 def from_days(value: object) -> str | None:
-    """``FROM_DAYS``; the zero date below day 366."""
+    """``FROM_DAYS``; the zero date outside of the years 1 to 9999."""
     number = integer(value)
     if number is None:
         return None
-    if number < _TO_DAYS + 1:
-        return "0000-00-00"
     try:
         return date.fromordinal(number - _TO_DAYS).isoformat()
     except (ValueError, OverflowError):
-        return None
+        return ZERO[:10]
 
 
 def add_interval(value: object, amount: object, unit: str) -> str | None:

@@ -75,13 +75,15 @@ class PostgreSql:
 
     def is_in(self, operand: Value, items: Sequence[Value]) -> Sql:
         """Use one array for all literals of one kind, else one comparison for each item."""
+        if operand.kind is Kind.NULL:
+            return _unknown()
         known = [] if operand.literal is not None else [item for item in items if item.literal is not None]
         texts = [str(item.literal) for item in known if isinstance(item.literal, str)]
         numbers = [item.literal for item in known if isinstance(item.literal, int)]
         found = []
         if operand.kind is Kind.NUMBER and known:
             found.append(_any_of_numbers(_number(operand), [*numbers, *map(leading_number, texts)]))
-        elif operand.kind is not Kind.NULL:
+        else:
             if texts:
                 found.append(self._is_one_of_texts(operand, texts))
             if numbers:
@@ -140,7 +142,10 @@ class PostgreSql:
         a, b = _numeric(left), _numeric(right)
         if operator in _BITS:
             return Value(sa.func.itop_bits(sa.literal_column(f"'{operator}'"), a, b), Kind.NUMBER)
-        return Value(infix(a, operator, sa.func.nullif(b, _ZERO) if operator == "/" else b), Kind.NUMBER)
+        if operator == "/":
+            quotient = infix(a, operator, sa.func.nullif(b, _ZERO))
+            return Value(sa.func.round(quotient, sa.literal_column("20")), Kind.NUMBER)  # see itop_text_of_number
+        return Value(infix(a, operator, b), Kind.NUMBER)
 
     def as_truth(self, value: Value) -> Sql:
         """Any number but 0 is true."""

@@ -28,12 +28,13 @@ def worth(database: Database, connection: sa.Connection, condition: str) -> obje
 
 ARITHMETIC = """
 7/2 ; -7/2 ; 1/0 ; 1/3*3 ; 5 & 3 ; 5 | 3 ; 5 ; 5 ^ 3 ; 1 << 3 ; 1 << 64 ; -1 >> 1 ; "5.5" & 7 ; (5 & 3) - 7 ; 5 - 7
+(-5 | 2) > 0 ; (-1 & 3) - 7
 NULL + 1 ; ROUND(5/2) ; ROUND(-5/2) ; ROUND(7/3, 2) ; ROUND(1234, -2) ; FLOOR(-5/2) ; FLOOR("3abc") ; "abc" + 1
 "3abc" * 2 ; 10 / "2" ; 0x10 + 1 ; 0x41 = 65 ; (1 = 1) + (2 = 2) ; INET_ATON("1.1.1.1") - INET_ATON("2.2.2.2")
 """
 LOGIC = """
 1 AND "abc" ; 1 AND "1abc" ; 0 OR NULL ; 1 OR NULL ; 0 AND NULL ; IF(NULL, 1, 2) ; IF("abc", 1, 2) ; IF("1abc", 1, 2)
-IF(1, "a", 2) ; ISNULL(1/0) ; NULL = NULL ; 1 IN (NULL, 2) ; 1 IN (NULL, 1) ; 1 NOT IN (2, NULL) ; 3 IN (1, "3abc")
+IF(1, "a", 2) ; ISNULL(1/0) ; NULL = NULL ; 1 IN (NULL, 2) ; 1 IN (NULL, 1) ; 1 NOT IN (2, NULL) ; 3 IN (1, "3abc") ; NULL IN (1, "a") ; "7" IN (7, "a")
 "x" IN ("X", "y") ; COALESCE(NULL, NULL, 3) ; COALESCE(NULL) ; ELT(2, "a", "b") ; ELT(3, "a", "b") ; ELT(NULL, "a")
 ELT("2", "a", "b") ; ELT(5/2, "a", "b", "c") ; COALESCE(CURRENT_DATE(), NOW()) ; IF(1, CURRENT_DATE(), NOW())
 """
@@ -53,7 +54,7 @@ INET_NTOA(4294967296) ; INET_NTOA("5")
 DATES = """
 DATE("2024-02-30") ; DATE("2024-02-29 10:11:12") ; DATE("2024-2-9") ; DATE("20240229") ; DATE("abc")
 DATE("24-01-05") ; TIME("2024-02-29 10:11:12") ; YEAR("2024-02-29") ; MONTH("2024-02-29 10:00:00") ; DAY("2024-02-29")
-YEAR("bogus") ; TO_DAYS("1970-01-01") ; TO_DAYS("2024-02-29 10:00:00") ; FROM_DAYS(719528) ; CONCAT(FROM_DAYS(365))
+YEAR("bogus") ; TO_DAYS("1970-01-01") ; TO_DAYS("2024-02-29 10:00:00") ; FROM_DAYS(719528) ; CONCAT(FROM_DAYS(365)) ; CONCAT(FROM_DAYS(3652425))
 FROM_DAYS(366) ; FROM_DAYS("739000") ; FROM_DAYS(NULL) ; DATE_ADD("2023-01-31", INTERVAL 1 MONTH)
 DATE_ADD("2024-02-29", INTERVAL 1 YEAR) ; DATE_ADD("2023-01-31", INTERVAL -2 MONTH)
 DATE_SUB("2023-03-31", INTERVAL 1 MONTH) ; DATE_ADD("bogus", INTERVAL 1 DAY)
