@@ -31,8 +31,10 @@ from itopd.oql.sqlite import Sqlite
 from itopd.oql.tree import members
 from itopd.oql.values import Sql, Statement, any_of
 
-_ANY_ENGINE_TAKES = 8
-"""Levels of nesting that need no check against the engine's parser."""
+_ANY_DEPTH = 8
+"""Levels of nesting that every engine takes."""
+_ANY_SIZE = 10_000
+"""Nodes of a condition that every engine takes."""
 
 EVERYTHING = Reader()
 """Sees all objects."""
@@ -102,8 +104,8 @@ def compile_query(
     keys = _order(sources, compiler) if order else []
     labelled = [expression.label(f"c{index}") for index, expression in enumerate(expressions)]
     statement = render(*labelled).order_by(*keys).limit(limit)
-    if resolved.depth > _ANY_ENGINE_TAKES:
-        compiler.dialect.check_depth(statement)
+    if resolved.depth > _ANY_DEPTH or resolved.size > _ANY_SIZE:
+        compiler.dialect.check_size(statement)
     return CompiledQuery(statement, tuple(described))
 
 
@@ -125,8 +127,8 @@ def compile_count(
     else:
         ids = _distinct_ids(compiled).subquery()
         statement = sa.select(sa.func.count()).select_from(ids).where(_any_object(list(ids.c)))
-    if resolved.depth > _ANY_ENGINE_TAKES:
-        compiler.dialect.check_depth(statement)
+    if resolved.depth > _ANY_DEPTH or resolved.size > _ANY_SIZE:
+        compiler.dialect.check_size(statement)
     return statement
 
 

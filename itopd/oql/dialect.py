@@ -11,8 +11,8 @@ from itopd.oql.values import Kind, Sql, Statement, Value
 class Dialect(Protocol):
     """Makes SQL that means on one engine what OQL means."""
 
-    def check_depth(self, statement: Statement) -> None:
-        """Raise ``too_complex`` when the engine would not take a statement that is deeply nested or has many values."""
+    def check_size(self, statement: Statement) -> None:
+        """Raise ``too_complex`` when the engine would not take a statement of this depth or size."""
         ...
 
     def compare(self, operator: str, left: Value, right: Value) -> Sql:

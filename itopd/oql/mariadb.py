@@ -14,7 +14,7 @@ _BITS = frozenset({"&", "|", "^", "<<", ">>"})
 class MariaDb:
     """Nearly everything is native."""
 
-    def check_depth(self, statement: Statement) -> None:
+    def check_size(self, statement: Statement) -> None:
         """The server takes what the language takes."""
 
     def compare(self, operator: str, left: Value, right: Value) -> Sql:

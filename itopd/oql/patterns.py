@@ -18,14 +18,20 @@ from itopd.oql.mysql_functions import regular_expression
 _sre: Any = re._constants  # noqa: SLF001 - the only parser of the same language
 _parse: Any = re._parser.parse  # noqa: SLF001
 
+_LOOKS_AROUND = {_sre.ASSERT, _sre.ASSERT_NOT}
+_BOUNDARIES = (_sre.AT_BOUNDARY, _sre.AT_NON_BOUNDARY)
 _NOTHING = "(?!)"
 _LAST = 0x10FFFF
 _REPLACEMENT = "\ufffd"
 """All characters beyond the BMP count as this one."""
 _MOST = 255
 """Repetitions that PostgreSQL counts."""
-_LARGEST = 10_000
-"""Characters and sets of an expression, repetitions multiplied: far below what PostgreSQL takes."""
+_LARGEST = 3_000
+"""Characters and sets of an expression, repetitions multiplied: well below what PostgreSQL takes."""
+_EMPTY_FACTOR = 10
+"""How much more it costs PostgreSQL to repeat what may be empty."""
+_LOOK_AROUND = 20
+"""What a boundary of words, or another look around, costs in the same measure."""
 
 LONGEST_LIKE = 2_000
 """Characters of a pattern of ``LIKE`` that make an expression of reasonable size."""
@@ -82,7 +88,8 @@ class _Writer:
         return "".join(self._node(operation, argument, flags) for operation, argument in nodes)
 
     def _node(self, operation: Any, argument: Any, flags: int) -> str:  # noqa: ANN401 - nodes of the parser
-        self._size += self._factor
+        looks_around = operation in _LOOKS_AROUND or (operation is _sre.AT and argument in _BOUNDARIES)
+        self._size += self._factor * (_LOOK_AROUND if looks_around else 1)
         if self._size > _LARGEST:
             raise UnsupportedError("it is too large for PostgreSQL")
         if operation is _sre.LITERAL:
@@ -114,7 +121,9 @@ class _Writer:
     def _repeated(self, least: int, most: Any, nodes: Any, flags: int) -> str:  # noqa: ANN401 - most may be a constant
         endless = most is _sre.MAXREPEAT
         outside = self._factor
-        self._factor *= max(1, least if endless else int(most))
+        repetitions = max(1, least if endless else int(most))
+        may_be_empty = repetitions > 1 and nodes.getwidth()[0] == 0
+        self._factor *= repetitions * (_EMPTY_FACTOR if may_be_empty else 1)
         item = f"(?:{self.sequence(nodes, flags)})"
         self._factor = outside
         if endless:

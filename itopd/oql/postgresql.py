@@ -34,7 +34,7 @@ class PostgreSql:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def check_depth(self, statement: Statement) -> None:
+    def check_size(self, statement: Statement) -> None:
         """Count the parameters; the server nests as deeply as the language does."""
         compiled = statement.compile(self._database.engine, compile_kwargs={"render_postcompile": True})
         if len(compiled.params) > _MOST_PARAMETERS:

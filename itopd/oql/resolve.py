@@ -92,6 +92,8 @@ class ResolvedQuery:
     hints: tuple[Hint, ...]
     depth: int
     """How many levels of expressions are nested."""
+    size: int
+    """How many nodes all its expressions have."""
 
 
 def resolve(tree: Query | Union, model: Model) -> ResolvedQuery:
@@ -127,6 +129,7 @@ def _resolve(asked: _Asked) -> ResolvedQuery:
         tuple(dict.fromkeys(p.text for p in used if p.name not in MAGIC)),
         tuple(_hints(resolved, model)),
         max((depth for _node, depth in nodes), default=0),
+        len(nodes),
     )
 
 

@@ -24,6 +24,8 @@ from itopd.oql.values import Kind, Sql, Statement, Value, any_of, balanced, infi
 _MANY, _MOST = 10_000, 100_000
 """Items of a list: numbers are sent as one parameter above the first; SQLite takes 250,000 parameters in all."""
 _EQUALITY = frozenset({"=", "!="})
+_LIMITS = ("parser stack overflow", "too large", "too many")
+"""What SQLite says of a statement that is beyond its limits."""
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
 
 
@@ -33,8 +35,8 @@ class Sqlite:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def check_depth(self, statement: Statement) -> None:
-        """Let SQLite parse the statement: the stack of its parser holds 100 entries before version 3.46.
+    def check_size(self, statement: Statement) -> None:
+        """Let SQLite parse the statement: the stack of its parser holds 100 entries before version 3.46, values count.
 
         An empty database does, where what is parsed still fails for want of tables.
         """
@@ -43,11 +45,11 @@ class Sqlite:
             try:
                 empty.execute(f"EXPLAIN {sql}")  # only parsed, and made by SQLAlchemy
             except sqlite3.Error as error:
-                if "parser stack overflow" in str(error) or "too large" in str(error):
+                if any(limit in str(error) for limit in _LIMITS):
                     raise OqlError(
                         "too_complex",
-                        f"the query is nested too deeply for SQLite {sqlite3.sqlite_version} ({error}); "
-                        "nest less, or use MariaDB",
+                        f"the query is nested too deeply or too long for SQLite {sqlite3.sqlite_version} ({error}); "
+                        "make it smaller, or use PostgreSQL or MariaDB",
                     ) from None
 
     def compare(self, operator: str, left: Value, right: Value) -> Sql:
