@@ -63,16 +63,8 @@ def hold_on_mariadb(engine: Engine, base: str, name: str, wait: float) -> Iterat
         except DBAPIError as error:
             raise DatabaseError(f"the server could not take the lock '{base}' ({name}): {reason(error)}") from error
 
-        def is_held() -> bool:
-            if connection.invalidated:  # found broken by an earlier look: a new connection would not hold it
-                return False
-            try:
-                return bool(connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name}) == mine)
-            except DBAPIError:
-                return False
-
         try:
-            yield HeldLock(base, name, is_held)
+            yield HeldLock(base, name, _holds(connection, _HOLDER_ON_MARIADB, {"name": name}, mine))
         finally:
             _release(connection, sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
 
@@ -87,25 +79,34 @@ def hold_on_postgresql(engine: Engine, base: str, name: str, wait: float) -> Ite
         except DBAPIError as error:
             raise DatabaseError(f"the server could not take the lock '{base}' ({name}): {reason(error)}") from error
 
-        def is_held() -> bool:
-            if connection.invalidated:
-                return False
-            try:
-                return bool(connection.scalar(_HOLDER, numbers) == mine)
-            except DBAPIError:
-                return False
-
         try:
-            yield HeldLock(base, name, is_held)
+            yield HeldLock(base, name, _holds(connection, _HOLDER_ON_POSTGRESQL, numbers, mine))
         finally:
             _release(connection, sa.text("SELECT pg_advisory_unlock(:high, :low)"), numbers)
 
 
-_HOLDER: Final = sa.text(
+_HOLDER_ON_MARIADB: Final = sa.text("SELECT IS_USED_LOCK(:name)")
+_HOLDER_ON_POSTGRESQL: Final = sa.text(
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
     "AND classid::bigint = :high & 4294967295 AND objid::bigint = :low & 4294967295 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
+
+
+def _holds(
+    connection: sa.Connection, holder: sa.TextClause, names: Mapping[str, object], mine: int
+) -> Callable[[], bool]:
+    """Return what tells whether a connection, known to the server by a number, still holds its lock."""
+
+    def is_held() -> bool:
+        if connection.invalidated:  # found broken by an earlier look: a new connection would not hold it
+            return False
+        try:
+            return bool(connection.scalar(holder, names) == mine)
+        except DBAPIError:
+            return False
+
+    return is_held
 
 
 def advisory_numbers(name: str) -> dict[str, int]:
@@ -131,7 +132,7 @@ def _take_on_postgresql(connection: sa.Connection, base: str, name: str, wait: f
     else:
         taken = bool(connection.scalar(sa.text("SELECT pg_try_advisory_lock(:high, :low)"), numbers))
     if not taken:
-        holder = connection.scalar(_HOLDER, numbers)
+        holder = connection.scalar(_HOLDER_ON_POSTGRESQL, numbers)
         by = f" by process {holder} of the server" if holder else ""
         raise ConflictError(f"'{base}' is already running: its lock {name} is held{by}")
     return int(connection.scalar(sa.text("SELECT pg_backend_pid()")))
@@ -166,7 +167,7 @@ def _take_on_mariadb(connection: sa.Connection, base: str, name: str, wait: floa
     if taken is None:
         raise DatabaseError(f"the server could not take the lock '{base}' ({name}); see its log")
     if not taken:
-        holder = connection.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
+        holder = connection.scalar(_HOLDER_ON_MARIADB, {"name": name})
         by = f" by connection {holder} of the server" if holder else ""
         raise ConflictError(f"'{base}' is already running: its lock {name} is held{by}")
     return int(connection.scalar(sa.text("SELECT CONNECTION_ID()")))
