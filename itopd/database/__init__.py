@@ -4,11 +4,12 @@
 order outside MariaDB.
 """
 
-from itopd.database.bulk import Unstorable, insert_rows, update_rows
+from itopd.database.bulk import insert_rows, update_rows
 from itopd.database.collation import collation_key, equal_characters
 from itopd.database.database import Database, open_database, open_fitted_database
 from itopd.database.engines import reason
 from itopd.database.locks import HeldLock, mutex_name
+from itopd.database.postgresql import Unstorable
 from itopd.database.servers import server_identity
 from itopd.database.tables import Index, IndexKind, TableDefinition
 

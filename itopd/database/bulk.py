@@ -12,18 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from itopd.attributes import Stored
+from itopd.database.postgresql import Unstorable, nul_in
 from itopd.database.sql_types import array_type
-from itopd.errors import RefusedError
 
 _ROWS: Final = 1000
 _BYTES: Final = 1_000_000
 """Far below the smallest ``max_allowed_packet`` in use (16 MB), however the texts are escaped."""
-
-
-class Unstorable(RefusedError):
-    """A value that its column cannot hold."""
-
-    kind = "unstorable"
 
 
 def insert_rows(
@@ -136,10 +130,7 @@ def _unstorable_in(
         if length is not None and any(isinstance(value, str) and len(value) > length for value in values):
             return Unstorable(f"column {table.name}.{column} cannot hold a text of more than {length} characters")
         if any(isinstance(value, str) and "\0" in value for value in values):
-            return Unstorable(
-                f"column {table.name}.{column} cannot hold the NUL byte of a text on PostgreSQL; remove it, or keep "
-                "this data on MariaDB or SQLite"
-            )
+            return nul_in(table.name, column)
     return None
 
 

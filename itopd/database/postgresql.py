@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import NoSuchModuleError
 
-from itopd.errors import DatabaseError
+from itopd.errors import DatabaseError, RefusedError
 
 OLDEST_SERVER: Final = 14
 """The oldest major version with everything that is used."""
 
 _CONNECT_SECONDS: Final = 10
+_WRITTEN_TABLE: Final = re.compile(r'(?:INSERT INTO|UPDATE) "?(\w+)')
 _SESSION: Final = "SET datestyle = 'ISO, YMD'; SET lock_timeout = '50s'; SET jit = off"
 """Locks are waited for as long as MariaDB waits for them. Compiling a query costs more than the queries of iTop do."""
+
+
+class Unstorable(RefusedError):
+    """A value that its column cannot hold."""
+
+    kind = "unstorable"
+
+
+def nul_in(table: str, column: str) -> Unstorable:
+    """Return the error of a text with a NUL byte for a column."""
+    return Unstorable(
+        f"column {table}.{column} cannot hold the NUL byte of a text on PostgreSQL; remove it, or keep this data on "
+        "MariaDB or SQLite"
+    )
 
 
 def open_postgresql(url: URL, purpose_option: str) -> Engine:
@@ -27,6 +44,7 @@ def open_postgresql(url: URL, purpose_option: str) -> Engine:
     """
     engine = postgresql_engine(url, _SESSION)
     sa.event.listen(engine, "connect", _read_as_elsewhere)
+    sa.event.listen(engine, "handle_error", _name_column_of_nul)
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -94,6 +112,19 @@ def _read_as_elsewhere(connection: Any, _record: object) -> None:  # noqa: ANN40
     for name in ("date", "timestamp"):
         connection.adapters.register_loader(name, TextLoader)
     connection.adapters.register_loader("bool", TruthLoader)
+
+
+def _name_column_of_nul(context: ExceptionContext) -> Unstorable | None:
+    """Return the error that names the column of a text with a NUL byte; psycopg does not say which one it is."""
+    written = _WRITTEN_TABLE.match(context.statement or "")
+    if written is None or "NUL (0x00)" not in str(context.original_exception):
+        return None
+    given = context.parameters
+    for values in given if isinstance(given, Sequence) else [given]:
+        for column, value in values.items() if isinstance(values, Mapping) else ():
+            if isinstance(value, str) and "\0" in value:
+                return nul_in(written[1], str(column))
+    return None
 
 
 def _set_characteristics(connection: DBAPIConnection | None, *, reading: bool) -> None:

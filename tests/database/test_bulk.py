@@ -77,6 +77,11 @@ def test_a_text_that_its_column_cannot_hold_is_refused_by_name() -> None:
             update_rows(connection, table, ("name",), {1: ("\0",)})
         with pytest.raises(RefusedError, match=r"column organization\.name cannot hold a text of more than 255"):
             update_rows(connection, table, ("name",), {1: ("é" * 256,)})
+        for statement in (sa.insert(table), sa.update(table)):
+            with pytest.raises(RefusedError, match=r"column organization\.code cannot hold the NUL"):
+                connection.execute(statement.values(name="x", code="\0"))
+        with pytest.raises(RefusedError, match=r"column organization\.name cannot hold the NUL"):
+            connection.execute(sa.insert(table), [{"name": "x"}, {"name": "y\0"}])
 
 
 def test_no_ids_cost_nothing(database: Database) -> None:

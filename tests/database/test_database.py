@@ -6,12 +6,14 @@ import secrets
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 
 from itopd.attributes import Stored
 from itopd.database import Database, insert_rows, open_database
+from itopd.database.postgresql import _require_server
 from itopd.datamodel import bundled_model
 from itopd.errors import DatabaseError, SettingsError
 from tests.support.sample import new_mariadb, new_postgresql
@@ -189,6 +191,12 @@ def test_a_database_that_is_not_there_is_a_database_error() -> None:
     database = open_database(postgresql_url("itopd_test_never_made"), bundled_model(), PARIS)
     with pytest.raises(DatabaseError, match="cannot open database 'itopd_test_never_made' at 127"):
         database.is_empty()
+
+
+def test_an_old_postgresql_is_refused() -> None:
+    connection = SimpleNamespace(info=SimpleNamespace(server_version=130_012, host="db"))
+    with pytest.raises(DatabaseError, match="the server at db is PostgreSQL 13; itopd needs 14 or later"):
+        _require_server(connection)
 
 
 @pytest.mark.postgresql
