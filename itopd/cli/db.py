@@ -140,3 +140,15 @@ def check_command(ctx: click.Context) -> None:
         if not differences:
             click.echo(f"{application.database.where}: tables as in the data model")
     ctx.exit(EXIT_ISSUES if differences else EXIT_DONE)
+
+
+@db_command.command("functions", short_help="make PostgreSQL's functions those of this release")
+@click.pass_context
+def functions_command(ctx: click.Context) -> None:
+    """Make the functions that queries call on PostgreSQL, and its indexes anew where these functions change them.
+
+    Needed after an upgrade of itopd when 'itopd check' asks for it. Elsewhere there is nothing to do.
+    """
+    with open_application(settings_of(ctx.obj).settings) as application:
+        application.database.update_functions()
+        click.echo(f"{application.database.where}: functions as in this release")

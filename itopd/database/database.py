@@ -173,6 +173,10 @@ class Database:
         """Drop the tables of the model that are there, with all that they hold."""
         schema.drop(self)
 
+    def update_functions(self) -> None:
+        """Make the functions of a PostgreSQL database those of this release; elsewhere there are none."""
+        schema.update_functions(self)
+
     def is_empty(self) -> bool:
         """Return whether the database holds none of the model's tables."""
         return schema.is_empty(self)

@@ -53,6 +53,18 @@ def create_functions(connection: Connection) -> None:
         connection.execution_options(no_parameters=True).exec_driver_sql(statement)
 
 
+def update_functions(database: Database) -> None:
+    """Make PostgreSQL's functions those of this release, and the indexes anew when their keys change."""
+    if database.dialect != "postgresql":
+        return
+    with database.write() as connection:
+        outdated = any(KEY_FUNCTION in difference for difference in _differing_functions(connection))
+        create_functions(connection)
+        for definition in database.definitions() if outdated else ():
+            table = connection.dialect.identifier_preparer.quote(database.prefix + definition.name)
+            connection.exec_driver_sql(f"REINDEX TABLE {table}")
+
+
 def _current_schema(connection: Connection) -> str:
     schema = connection.exec_driver_sql("SELECT current_schema()").scalar()
     if schema is None:
@@ -125,9 +137,15 @@ def _differing_functions(connection: Connection) -> list[str]:
         (list(expected),),
     )
     sources = {str(name): str(source) for name, source in rows}
-    missing = [f"function {name} is missing" for name in expected if name not in sources]
+    missing = [name for name in expected if name not in sources]
     others = [name for name, source in sources.items() if source != expected[name]]
-    return missing + [f"function {name} is not this release's: queries would answer differently" for name in others]
+    return [
+        *(f"function {name} is missing; 'itopd db functions' makes it" for name in missing),
+        *(
+            f"function {name} is not this release's: queries would answer differently; 'itopd db functions' replaces it"
+            for name in others
+        ),
+    ]
 
 
 def _differing_types(

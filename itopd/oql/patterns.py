@@ -20,6 +20,12 @@ _parse: Any = re._parser.parse  # noqa: SLF001
 
 _LOOKS_AROUND = {_sre.ASSERT, _sre.ASSERT_NOT}
 _BOUNDARIES = (_sre.AT_BOUNDARY, _sre.AT_NON_BOUNDARY)
+_ELSEWHERE_ONLY = {
+    _sre.GROUPREF: "reference to a group",
+    _sre.GROUPREF_EXISTS: "conditional group",
+    _sre.ATOMIC_GROUP: "atomic group",
+    _sre.POSSESSIVE_REPEAT: "possessive repetition",
+}
 _NOTHING = "(?!)"
 _LAST = 0x10FFFF
 _REPLACEMENT = "\ufffd"
@@ -116,7 +122,7 @@ class _Writer:
             return f"(?{'<' if direction < 0 else ''}{sign}{self.sequence(nodes, flags)})"
         if operation is _sre.FAILURE:
             return _NOTHING
-        raise UnsupportedError(f"PostgreSQL has no {str(operation).lower().replace('_', ' ')} of this kind")
+        raise UnsupportedError(f"PostgreSQL has no {_ELSEWHERE_ONLY.get(operation, operation)} that finds the same")
 
     def _repeated(self, least: int, most: Any, nodes: Any, flags: int) -> str:  # noqa: ANN401 - most may be a constant
         endless = most is _sre.MAXREPEAT

@@ -108,3 +108,19 @@ def test_help_says_what_each_replacement_does() -> None:
     answer = process("db", "copy", "--help")
     assert answer.code == 0
     assert "zero_date: MySQL's zero dates become undefined" in " ".join(answer.out.split())
+
+
+@pytest.mark.postgresql
+def test_functions_of_another_release_are_replaced(installed: Place) -> None:
+    with empty_postgresql() as name:
+        target = postgresql_url(name)
+        assert installed.call("db", "copy", "database_url", target).code == 0
+        installed.configure(database_url=target, state_url=url(installed.folder / "other-state.db"))
+        with opened(target) as database, database.write() as connection:
+            connection.exec_driver_sql("DROP FUNCTION itop_substr")
+        missing = installed.call("db", "check")
+        assert (missing.code, missing.out) == (1, "function itop_substr is missing; 'itopd db functions' makes it\n")
+        assert installed.call("db", "functions").out.endswith(": functions as in this release\n")
+        assert installed.call("db", "check").code == 0
+        people = installed.query("SELECT User WHERE SUBSTR(login, 1, 2) = 'AD'", "login")
+        assert "admin" in str(people)

@@ -60,7 +60,8 @@ def test_regular_expressions_find_what_they_find_on_sqlite(empty: sa.Connection,
         expression = search_expression(pattern)
     except (re.error, UnsupportedError):
         return
-    texts = random_texts(source)
+    # Python before 3.14 finds no \\B in an empty text; PCRE, which MariaDB has, does.
+    texts = [text for text in random_texts(source) if text or r"\B" not in pattern]
     assert found(empty, expression, texts) == [bool(mysql_functions.regexp(pattern, text)) for text in texts], pattern
 
 
@@ -138,6 +139,7 @@ def test_a_statement_with_more_values_than_the_protocol_counts_is_too_complex(mo
 
 
 def test_functions_that_are_missing_or_old_are_named() -> None:
+    old = "queries would answer differently; 'itopd db functions' replaces it"
     with new_postgresql() as database:
         assert database.missing() == []
         with database.write() as connection:
@@ -146,6 +148,24 @@ def test_functions_that_are_missing_or_old_are_named() -> None:
                 "CREATE OR REPLACE FUNCTION itop_year(instant timestamp) RETURNS integer LANGUAGE sql AS 'SELECT 1'"
             )
         assert database.missing() == [
-            "function itop_date_format is missing",
-            "function itop_year is not this release's: queries would answer differently",
+            "function itop_date_format is missing; 'itopd db functions' makes it",
+            f"function itop_year is not this release's: {old}",
         ]
+        database.update_functions()
+        assert database.missing() == []
+
+
+def test_indexes_follow_a_new_collation_key() -> None:
+    key = (
+        "CREATE OR REPLACE FUNCTION itop_key(value text) RETURNS bytea LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE "
+    )
+    find = "SELECT id FROM organization WHERE itop_key(name) = %s"
+    with new_postgresql() as database:
+        with database.write() as connection:
+            connection.exec_driver_sql(key + "AS 'BEGIN RETURN convert_to(value, ''UTF8''); END'")
+            connection.exec_driver_sql("INSERT INTO organization (id, name) VALUES (7, 'Démo')")
+        database.update_functions()
+        with database.read() as connection:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            found = connection.exec_driver_sql(find, (database.key_value("DEMO"),)).scalars().all()
+    assert found == [7]
