@@ -19,6 +19,7 @@ from itopd.writing.protocols import Veto
 PORTED: Final[Mapping[str, frozenset[str]]] = {
     # class that has the hooks in iTop -> those that are ported, or have nothing to do outside PHP (objects.md §9)
     "AsyncTask": frozenset({"OnInsert"}),  # CreationInstant
+    "CMDBChangeOp": frozenset({"OnInsert"}),  # names the current change: itopd's history does, nobody else may write it
     "lnkConnectableCIToNetworkDevice": frozenset({"AfterInsert", "AfterUpdate"}),  # NetworkLinkTwin
     "TagSetFieldData": frozenset({"ComputeValues", "DoCheckToWrite"}),  # TagRules
     "Action": frozenset({"AfterInsert", "AfterUpdate"}),  # a message of the user interface

@@ -2,23 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import click
 
-from itopd.attaching import Outcome, give_back, take_over
-from itopd.cli.edge import settings_of
+from itopd.attaching import (
+    Finding,
+    Outcome,
+    account_of,
+    current_account,
+    find_itop,
+    give_back,
+    grants,
+    look_at_php,
+    look_at_processes,
+    look_at_state,
+    look_at_tables,
+    parameters_text,
+    sockets,
+    take_over,
+    write_parameters,
+)
+from itopd.behaviours import unported_classes
+from itopd.cli.edge import settings_files, settings_of
 from itopd.clock import SystemClock
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, SettingsError
-from itopd.settings import Settings
-from itopd.wiring import is_attached, open_application, open_own_state, require_open, tasks_of
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, DatabaseError, RefusedError, SettingsError
+from itopd.settings import LoadedSettings, Settings
+from itopd.wiring import Application, is_attached, load, open_application, open_own_state, require_open, tasks_of
 
 _ROUND_SECONDS = 60
 """What a round of iTop's cron.php may last beyond cron_max_execution_time: it ends after the process at work."""
+_DEFAULT_FILE = "itopd.params"
+_SYSTEM_DATA = Path("/var/lib/itopd")
 
 
 @click.command("attach")
+@click.option("--itop", "itop", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the iTop.")
+@click.option("--environment", default="production", show_default=True, help="Its environment.")
+@click.option("--database_url", metavar="URL", help="Without --itop: the database of the iTop.")
+@click.option(
+    "--data_model", type=click.Path(path_type=Path), metavar="FILE", help="Its compiled datamodel-production.xml."
+)
+@click.option(
+    "--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting to write into the file; can be repeated."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The parameters file to write.  [default: the one of --config, else itopd.params]",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--simulate", is_flag=True, help="Print the file instead of writing it.")
+@click.option("--account", metavar="USER[@HOST]", help="Print the grants of this account.  [default: the one in use]")
+@click.option("--per_table", is_flag=True, help="Print grants per table.  [default: where iTop's tables have a prefix]")
 @click.option("--take_over", "takes_over", is_flag=True, help="Run processes here that iTop's cron.php runs so far.")
 @click.option(
     "--processes", metavar="NAME,NAME...", help="With --take_over: these only.  [default: all that itopd can run]"
@@ -27,14 +67,197 @@ _ROUND_SECONDS = 60
     "--wait",
     type=click.IntRange(min=0),
     metavar="SECONDS",
-    help="How long to wait for iTop's cron.php.  [default: cron_max_execution_time + 60]",
+    help="With --take_over: how long to wait for iTop's cron.php.  [default: cron_max_execution_time + 60]",
 )
 @click.pass_context
-def attach_command(ctx: click.Context, takes_over: bool, processes: str | None, wait: int | None) -> None:
-    """Attach to a running iTop."""
-    if not takes_over:
-        raise SettingsError("nothing to do: give --take_over")
-    ctx.exit(_take_over(settings_of(ctx.obj).settings, processes, wait))
+def attach_command(
+    ctx: click.Context,
+    *,
+    itop: Path | None,
+    environment: str,
+    database_url: str | None,
+    data_model: Path | None,
+    given: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    simulate: bool,
+    account: str | None,
+    per_table: bool,
+    takes_over: bool,
+    processes: str | None,
+    wait: int | None,
+) -> None:
+    """Settle beside a running iTop: look at it, say what is to do, write a parameters file, change nothing else.
+
+    With --take_over, processes of iTop are handed over to itopd, which runs them from then on; without --itop this is
+    done with the settings that --config names. Exit code 1 when something is to do.
+    """
+    if itop is None and database_url is None:
+        loaded, file = settings_of(ctx.obj), None
+        _attached(loaded.settings)
+    else:
+        file = _target(ctx.obj, output, replaces=force or simulate)
+        values = _values(itop, environment, database_url, data_model, file) | _pairs(given)
+        loaded, values = _reachable(values)
+    code = EXIT_DONE
+    if file is not None or not takes_over:
+        code = _look(loaded, account, per_table=per_table)
+    if file is not None:
+        _write(file, values, loaded.settings, replaces=force, simulate=simulate)
+    if takes_over and not simulate:
+        code = max(code, _take_over(loaded.settings, processes, wait))
+    elif file is not None and not simulate:
+        click.echo(f"next: itopd --config {file} check; then: itopd --config {file} attach --take_over")
+    ctx.exit(code)
+
+
+def _target(config: str | None, output: Path | None, *, replaces: bool) -> Path:
+    """Return the file to write, refused at once when it is there and is not to be replaced."""
+    named = settings_files(config) if config is not None else []
+    if output is None and len(named) > 1:
+        raise SettingsError("--config names several files: say with --output which one to write")
+    file = (output or Path(named[0] if named else _DEFAULT_FILE)).absolute()
+    if file.exists() and not replaces:
+        raise RefusedError(f"{file} exists already: name another file with --output, or let --force replace it")
+    return file
+
+
+def _values(
+    itop: Path | None, environment: str, database_url: str | None, data_model: Path | None, file: Path
+) -> dict[str, str]:
+    """Return what the parameters file says, but for what the user adds."""
+    values: dict[str, str] = {}
+    if itop is not None:
+        found = find_itop(itop, environment)
+        values |= {"itop_root": str(found.root), "itop_config": str(found.config)}
+        values |= {} if environment == "production" else {"itop_environment": environment}
+        data_model = data_model or found.data_model
+    elif data_model is None:
+        raise SettingsError(
+            "--database_url alone does not tell the classes: name iTop's datamodel-*.xml in --data_model"
+        )
+    else:
+        values["attached"] = "yes"
+    if database_url is not None:
+        values["database_url"] = database_url
+    in_system = _SYSTEM_DATA.is_dir() and os.access(_SYSTEM_DATA, os.W_OK)
+    return values | {
+        "data_model": str(data_model.absolute()),
+        "data_folder": str(_SYSTEM_DATA if in_system else file.parent / "data"),
+        "jobs_folder": str(file.parent / "jobs"),
+    }
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise SettingsError(f"--set {name}: write --set NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _reachable(values: dict[str, str]) -> tuple[LoadedSettings, dict[str, str]]:
+    """Return the settings, and the values with the server's Unix socket where only that answers.
+
+    PHP means the socket by ``localhost``; :class:`DatabaseError` when nothing answers.
+    """
+    loaded = load([], values, os.environ)
+    try:
+        with open_application(loaded.settings):
+            return loaded, values
+    except DatabaseError:
+        for socket in sockets(loaded.settings):
+            with_socket = values | {"db_socket": str(socket)}
+            other = load([], with_socket, os.environ)
+            if _opens(other.settings):
+                return other, with_socket
+        raise
+
+
+def _opens(settings: Settings) -> bool:
+    try:
+        with open_application(settings):
+            return True
+    except DatabaseError:
+        return False
+
+
+def _look(loaded: LoadedSettings, account: str | None, *, per_table: bool) -> int:
+    """Print the report and the grants; return the exit code."""
+    settings = loaded.settings
+    with open_application(settings) as application:
+        findings = list(_findings(loaded, application))
+        named = account_of(*account.split("@", 1)) if account else current_account(application.database)
+        statements = (
+            grants(
+                application.database,
+                settings.effective_state_url,
+                named,
+                per_table=per_table or bool(settings.db_subname),
+            )
+            if named
+            else []
+        )
+    for finding in findings:
+        click.echo(f"{'ok    ' if finding.well else 'TO DO '} {finding.about}: {finding.text}")
+    if statements:
+        click.echo(f"what the account {named} needs on the database server:")
+    for statement in statements:
+        click.echo(f"    {statement}")
+    return EXIT_DONE if all(finding.well for finding in findings) else EXIT_ISSUES
+
+
+def _findings(loaded: LoadedSettings, application: Application) -> Iterator[Finding]:
+    settings, database = loaded.settings, application.database
+    if settings.itop_config is not None:
+        read = [origin for origin in loaded.origins.values() if origin.kind == "config-itop.php"]
+        yield Finding("configuration", f"{len(read)} settings read from {settings.itop_config}")
+    yield Finding("data model", f"{len(database.model)} classes, {settings.data_model}")
+    yield Finding("database", database.where)
+    yield from look_at_tables(database)
+    yield look_at_php(database, settings.allow_unported)
+    yield _acting(application)
+    yield _labels(settings)
+    yield look_at_processes(database)
+    yield look_at_state(settings, database)
+    yield _folder("data folder", settings.data_folder)
+    yield _folder("jobs folder", settings.jobs_folder)
+
+
+def _acting(application: Application) -> Finding:
+    try:
+        account = application.account("", "")
+    except AccessDenied as error:
+        return Finding("account", f"{error.message}: name one with --set run_as=LOGIN", well=False)
+    return Finding("account", f"{account.login} acts where no auth_user is given (run_as)")
+
+
+def _labels(settings: Settings) -> Finding:
+    if settings.itop_root is None:
+        return Finding("labels", "itopd's own: iTop's come with itop_root")
+    folder = settings.itop_root / f"env-{settings.itop_environment}" / "dictionaries"
+    if not folder.is_dir():
+        return Finding("labels", f"{folder} is no folder: let iTop's set-up compile its dictionaries", well=False)
+    return Finding("labels", f"those of {folder}")
+
+
+def _folder(about: str, folder: Path) -> Finding:
+    if folder.is_dir() and os.access(folder, os.W_OK):
+        return Finding(about, str(folder))
+    return Finding(about, f"create it for the account that runs itopd: mkdir -m 700 {folder}", well=False)
+
+
+def _write(file: Path, values: Mapping[str, str], settings: Settings, *, replaces: bool, simulate: bool) -> None:
+    with open_application(settings) as application:
+        about = f"the iTop in {settings.itop_root}" if settings.itop_root else application.database.where
+        text = parameters_text(about, values, unported_classes(application.database.model))
+    if simulate:
+        click.echo(f"would write {file}:\n{text}", nl=False)
+        return
+    write_parameters(file, text, replace=replaces)
+    click.echo(f"wrote {file}, readable for this account alone")
 
 
 @click.command("detach")

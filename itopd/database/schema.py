@@ -104,7 +104,7 @@ def lacks_of(engine: Engine, prefix: str) -> Lacks:
 def is_empty(database: Database) -> bool:
     """Return whether none of the model's tables exists."""
     with database.read() as connection:
-        existing = existing_columns(connection)
+        existing = {_folded(name) for name in sa.inspect(connection).get_table_names()}
     return not any(_folded(database.prefix + definition.name) in existing for definition in database.definitions())
 
 

@@ -57,6 +57,7 @@ class Settings(BaseModel):
 
     # Database.
     db_host: str = itop("localhost", "database server: host, host:port or p:host")
+    db_socket: str = own("", "Unix socket of the server, which PHP means by localhost; empty = TCP")
     db_user: str = itop("", "database account")
     db_pwd: SecretStr = itop(SecretStr(""), "its password")
     db_name: str = itop("", "name of the database; part of every lock name")
@@ -303,6 +304,7 @@ class Settings(BaseModel):
                 user=known.get("db_user", ""),
                 password=known["db_pwd"].get_secret_value(),
                 name=known["db_name"],
+                socket=known.get("db_socket", ""),
                 tls_ca=known.get("db_tls_ca", "") if known.get("db_tls_enabled") else None,
             )
         return place_sqlite(url or "sqlite:///itopd.db", known.get("data_folder", Path()))

@@ -22,16 +22,19 @@ def place_sqlite(url: str, folder: Path) -> str:
     return f"{start}{(folder / path).as_posix()}{options}"
 
 
-def database_url_of(*, host: str, user: str, password: str, name: str, tls_ca: str | None) -> str:
+def database_url_of(*, host: str, user: str, password: str, name: str, tls_ca: str | None, socket: str = "") -> str:
     """Return the URL of the MariaDB or MySQL database that iTop's ``db_*`` settings mean.
 
     ``host`` may be ``host``, ``host:port`` or ``p:host`` (PHP's persistent connections mean nothing here). ``tls_ca``
-    is the authority's file of an encrypted connection, '' for the system's, ``None`` for no encryption.
+    is the authority's file of an encrypted connection, '' for the system's, ``None`` for no encryption. ``socket`` is
+    the server's Unix socket: PHP means one by ``localhost``, here it has to be named.
     """
     server = host.removeprefix("p:") or "localhost"
     account = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
     account += "@" if account else ""
     options = {"charset": "utf8mb4"}
+    if socket:
+        options["unix_socket"] = socket
     if tls_ca is not None:
         options |= {"ssl_ca": tls_ca} if tls_ca else {"ssl_verify_cert": "true"}
     return f"mysql+pymysql://{account}{server}/{quote(name, safe='')}?{urlencode(options)}"

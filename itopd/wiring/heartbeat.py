@@ -42,7 +42,7 @@ from itopd.tasks import exec_async_task
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.tasks.exec_async_task import NAME as EXEC_ASYNC_TASK
 from itopd.tasks.exec_async_task import PERIOD as EXEC_ASYNC_TASK_PERIOD
-from itopd.wiring import needs, warm
+from itopd.wiring import needs
 from itopd.wiring.application import Application, open_application
 from itopd.wiring.catalogue import SERVICES, call_names, call_parameters, load
 from itopd.wiring.guard import Standing, begin, require_adopted, standing
@@ -50,6 +50,9 @@ from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, reason_closed
 
 CHILD_ENTRY: Final = f"{__name__}:perform_run"
+WARM_CONFIG: Final = "_ITOPD_WARM_CONFIG"
+"""Environment variable that names the settings files to the server that children are forked from."""
+_WARM: Final = "itopd.wiring.warm"
 _CONFIG: Final = "config"
 _LOG_LEVEL: Final = "log_level"
 
@@ -126,7 +129,8 @@ def _heartbeat(
     database: Database,
     look: Callable[[Settings, Database, StateStore], Standing],
 ) -> Heartbeat:
-    executor = ProcessExecutor(CHILD_ENTRY, preload=(warm.__name__,))
+    os.environ[WARM_CONFIG] = child[_CONFIG]
+    executor = ProcessExecutor(CHILD_ENTRY, preload=(_WARM,))
     return Heartbeat(
         state=state,
         task_rows=BackgroundTaskRows(database),
