@@ -142,6 +142,12 @@ def _nullable_key(text: object) -> bytes | None:
 
 
 def _mysql(url: URL) -> Engine:
+    authority = url.query.get("ssl_ca")
+    if isinstance(authority, str) and not Path(authority).is_file():
+        raise SettingsError(
+            f"the authority of the encrypted database connection (db_tls.ca or ssl_ca), {authority}, is no file that "
+            "this account may read: correct it"
+        )
     arguments: dict[str, Any] = {"charset": "utf8mb4", "connect_timeout": _CONNECT_SECONDS}
     if url.get_driver_name() == "pymysql":
         converters: dict[Any, Any] = pymysql.converters.conversions
