@@ -79,7 +79,7 @@ def test_strict_rights_empty_what_leads_out_of_sight(accounts: Database) -> None
     with accounts.write() as connection:
         table = accounts.table("Person")
         connection.execute(table.update().where(table.c.id == 2).values(manager_id=4))
-    asked = {"expression": "SELECT Person WHERE id = 2", "fields": "name,manager_id->name"}
+    asked: dict[str, Any] = {"expression": "SELECT Person WHERE id = 2", "fields": "name,manager_id->name"}
     assert rows(accounts, "joe", rules=ITOP, **asked) == [{"name": "Picasso", "manager_id->name": "Rousseau"}]
     assert rows(accounts, "joe", **asked) == [{"name": "Picasso", "manager_id->name": ""}]
     assert rows(accounts, "admin", **asked) == [{"name": "Picasso", "manager_id->name": "Rousseau"}]
