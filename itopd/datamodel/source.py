@@ -65,7 +65,7 @@ def read_source(path: Path) -> SourceFile:
 
 
 def parse_source(content: bytes, name: str) -> SourceFile:
-    """Parse the bytes of a data model file called ``name``. Entities and network access are off."""
+    """Parse the bytes of a data model file called ``name``. Network access is off; entities of its own are refused."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True, huge_tree=False
     )
@@ -73,6 +73,8 @@ def parse_source(content: bytes, name: str) -> SourceFile:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
         Place(name).refuse(f"this is not well-formed XML: {error.msg}")
+    if root.getroottree().docinfo.internalDTD is not None:
+        Place(name).refuse("it has a document type (<!DOCTYPE ...>), which iTop never writes; take it out")
     if root.tag != "itop_design":
         Place(name).refuse(
             f"the root element is <{root.tag}>, not <itop_design>; give iTop's datamodel-<environment>.xml"

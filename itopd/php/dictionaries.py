@@ -26,11 +26,15 @@ _ONE_STRING = re.compile(_STRING, re.DOTALL)
 _CALL = re.compile(r"\\?[A-Za-z_]\w*(?:(?:\\|::|->)[A-Za-z_]\w*)*+\s*+\(", re.ASCII)
 _ARRAY = re.compile(r"(?:array\s*+\(|\[)", re.IGNORECASE)
 _PIECE = re.compile(
-    rf"{_STRING}|<<<\s*([\"']?)(?P<heredoc>[A-Za-z_]\w*)\1\r?\n.*?\n\s*(?P=heredoc)\b"
-    r"|//[^\n]*+|\#(?!\[)[^\n]*+|/\*.*?\*/|.",
+    r"""'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)"""
+    r"|<<<\s*+([\"']?)(?P<heredoc>[A-Za-z_]\w*)\1\r?\n(?:.*?\n\s*+(?P=heredoc)\b|.*+)"
+    r"|//[^\n]*+|\#(?!\[)[^\n]*+|/\*(?:.*?\*/|.*+)|[^'\"<>/#,;(){}\[\]]++|.",
     re.DOTALL,
 )
-"""One piece of any PHP text: what stands in strings and comments is none of the brackets and commas."""
+"""One piece of any PHP text: what stands in strings and comments is none of the brackets and commas.
+
+What is begun and never closed is one piece up to the end: looking for its end again and again would take for ever.
+"""
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -131,7 +135,7 @@ class _Reading:
     def escaped_entry(self, start: int, key: str, value: str) -> None:
         plain_key, plain = unquoted(key), unquoted(value)
         if plain_key is None or plain is None:
-            self.unread.append((start, f"entry {key} holds a variable"))
+            self.unread.append((start, f"entry {key} holds a variable, or a \\u{{...}} that is none"))
         else:
             self.texts[plain_key] = plain
 

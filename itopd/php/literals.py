@@ -9,6 +9,7 @@ literals and tells which they are; what stands outside of such values is refused
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -268,7 +269,7 @@ class _Parser:
     def string(self, token: _Token) -> str:
         value = unquoted(token.text)
         if value is None:
-            raise self.no_literal(token, "holds a variable")
+            raise self.no_literal(token, "holds a variable, or a \\u{...} that is none")
         return value
 
     def next(self) -> _Token:
@@ -311,11 +312,21 @@ _REMEDY = "itopd reads literals only: write the plain value, or set it in itopd'
 
 
 def unquoted(literal: str) -> str | None:
-    """Return what a PHP string in quotes stands for; ``None`` for one in double quotes that holds a variable."""
+    """Return what a PHP string in quotes stands for.
+
+    ``None`` for one in double quotes that holds a variable, or the number of a character that there is not.
+    """
     content = literal[1:-1]
     if literal[0] == "'":
         return re.sub(r"\\([\\'])", r"\1", content)
-    return None if _INTERPOLATION.search(content) else _ESCAPE.sub(_unescaped, content)
+    if _INTERPOLATION.search(content) or any(_is_no_character(found[4]) for found in _ESCAPE.finditer(content)):
+        return None
+    return _ESCAPE.sub(_unescaped, content)
+
+
+def _is_no_character(code: str | None) -> bool:
+    number = int(code or "0", 16)
+    return number > sys.maxunicode or 0xD800 <= number < 0xE000
 
 
 def _number(text: str) -> int | float:

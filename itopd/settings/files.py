@@ -161,17 +161,26 @@ def _ambiguous_key(line: bytes, key: str, value: str, where: str, rules: Rules, 
 def _exact_value(found: re.Match[bytes], where: str, rules: Rules, warnings: list[str]) -> tuple[str, str] | None:
     """Read the JSON string of ``key := "..."``; only a comment may follow it."""
     key, text = _text(found[1], where), _text(found[2], where)
-    try:
-        value, end = json.JSONDecoder().raw_decode(text)
-    except ValueError:
-        value, end = None, 0
-    if isinstance(value, str) and text[end:].lstrip()[:1] in {"", "#"}:
+    value, end = _json_string(text)
+    if value is not None and text[end:].lstrip()[:1] in {"", "#"}:
         return key, value
     problem = f"{where}: after ':=' a JSON string is expected, like {key} := \"p#ss\""
     if rules.unknown_parameter == "refuse":
         raise SettingsError(problem)
     warnings.append(f"{problem}; line ignored")
     return None
+
+
+def _json_string(text: str) -> tuple[str | None, int]:
+    """Return the JSON string that a text begins with and where it ends; ``None`` when it begins with none."""
+    if not text.startswith('"'):
+        return None, 0
+    try:
+        value, end = json.JSONDecoder().raw_decode(text)
+        str(value).encode()  # half of a surrogate pair is no character
+    except ValueError:
+        return None, 0
+    return str(value), end
 
 
 def _text(data: bytes, where: str) -> str:

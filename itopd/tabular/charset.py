@@ -50,11 +50,13 @@ def find_codec(charset: str) -> codecs.CodecInfo:
     name = _ICONV_NAMES.get(plain, name)
     codec = _text_codec(name)
     if codec is None or codec.name.replace("-", "_") in _NO_CHARSETS:
-        raise SettingsError(f"unknown charset '{charset}': give one like UTF-8, ISO-8859-1 or WINDOWS-1252")
+        raise SettingsError(f"unknown charset {charset[:60]!r}: give one like UTF-8, ISO-8859-1 or WINDOWS-1252")
     return codec
 
 
 def _text_codec(name: str) -> codecs.CodecInfo | None:
+    if not name.isascii():
+        return None
     try:
         b"\0".decode(name)  # knows charsets from other transformations of bytes (base64, zlib)
     except UnicodeError:
@@ -88,6 +90,11 @@ def decode_stream(
                 f"line {at}: byte 0x{bad} at offset {offset - held + error.start} is not {charset}: "
                 "give the file's real charset, or repair the file",
                 line=at,
+            ) from None
+        except UnicodeError as error:  # of decoders that find nothing to begin with
+            raise InputError(
+                f"line {line}: the text is not {charset} ({error}): give the file's real charset, such as UTF-16LE",
+                line=line,
             ) from None
         offset += len(data)
         if first and text:

@@ -74,7 +74,7 @@ def test_what_is_no_literal_is_named_with_its_line_and_the_rest_is_read() -> Non
     assert list(read.unread) == [
         "line 3: a statement that is no call with a language and texts",
         "line 6: entry 'b' is no plain text",
-        "line 7: entry 'c' holds a variable",
+        "line 7: entry 'c' holds a variable, or a \\u{...} that is none",
         "line 8: entry 'd' is no plain text",
         "line 9: entry 'e' is no plain text",
         "line 12: an entry that is no pair of texts",
