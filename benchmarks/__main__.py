@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import table
+from benchmarks import oql, table
 from benchmarks.databases import ENGINES, ServerMissing, require_server
 from benchmarks.measure import JobFailed
 from benchmarks.persons import write_persons
@@ -65,7 +65,9 @@ def _run(engines: Sequence[str], rows: int, mails: int, times: int) -> None:
         for engine in engines:
             for compared in compare(engine, folder / engine, persons, mails, times):
                 print(table.row(compared), flush=True)
-    print(f"\n{table.notes(times)}")
+        print(f"\n{table.notes(times)}\n\nOQL, in processor time:")
+        for line in oql.report(folder):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

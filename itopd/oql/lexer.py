@@ -13,7 +13,7 @@ from lark.common import LexerConf
 from lark.lexer import Lexer, PatternStr
 
 from itopd.errors import OqlError
-from itopd.oql.limits import MAX_DEPTH, too_deep
+from itopd.oql.limits import MAX_PARENTHESES, too_deep
 from itopd.oql.places import readable
 
 _BLANKS = r"[ \t\r\n]*+"
@@ -65,7 +65,7 @@ class OqlLexer(Lexer):
             elif not type_:
                 type_ = fixed[text]
                 depth += _STEPS.get(text, 0)
-                if depth > MAX_DEPTH:
+                if depth > MAX_PARENTHESES:
                     raise too_deep(found.start(group))
             elif type_ == "WRONG":
                 raise _lexical_error(source, found.start(group))

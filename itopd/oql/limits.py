@@ -7,7 +7,9 @@ from itopd.errors import OqlError
 MAX_BYTES = 4 * 1024 * 1024
 """Of text, in UTF-8. Lists have no limit of their own; long ones are better given as parameters."""
 MAX_DEPTH = 500
-"""Levels of nesting: parentheses, operators, functions and nested queries. A chain of one logical operator is one."""
+"""Levels of nesting: operators, functions, lists and nested queries. A chain of one logical operator is one."""
+MAX_PARENTHESES = 2 * MAX_DEPTH
+"""Inside one another: the canonical form of a query has up to two for each level."""
 MAX_MEMBERS = 500
 """Of one union."""
 

@@ -56,6 +56,10 @@ RESERVED = frozenset(FUNCTIONS) | {
 """Words that are no names unless they stand between backticks (§1.1)."""
 
 
+_LONG_CHAIN = 20
+"""Operands that are printed one inside the other, as iTop does; more of them would be nested too deeply to be read."""
+
+
 def to_text(tree: Query | Union) -> str:
     """Return the canonical text of a query."""
     if isinstance(tree, Union):
@@ -82,11 +86,13 @@ def condition_to_text(node: Expression) -> str:  # noqa: PLR0911 - one per kind 
         case Binary():
             return f"({_operand(node.left)} {node.operator} {_operand(node.right)})"
         case Logical():
-            text = condition_to_text(node.operands[0])
+            operands = [condition_to_text(operand) for operand in node.operands]
+            if len(operands) > _LONG_CHAIN:
+                return f"({f' {node.operator} '.join(operands)})"
             return (
                 "(" * (len(node.operands) - 1)
-                + text
-                + "".join(f" {node.operator} {condition_to_text(operand)})" for operand in node.operands[1:])
+                + operands[0]
+                + "".join(f" {node.operator} {operand})" for operand in operands[1:])
             )
         case In():
             items = ", ".join(condition_to_text(item) for item in node.items)

@@ -289,6 +289,46 @@ def test_a_large_union_runs(sample: Database) -> None:
     assert count(sample, "SELECT Location" + " UNION SELECT Location" * 499) == 3
 
 
+def test_a_contact_gives_the_attributes_of_its_own_class(sample: Database) -> None:
+    for contact, found in ((2, [2]), (36, [])):  # a person, and a team, which has no first name
+        account = account_arguments(user_id=1, contact_id=contact)
+        query = "SELECT Person WHERE first_name = :current_contact->first_name"
+        assert read(sample, query, arguments=account) == found
+    query = "SELECT Contact WHERE friendlyname = :this->friendlyname"
+    assert read(sample, query, arguments={"this": ObjectReference("Contact", 2)}) == [2]
+
+
+def test_lists_may_be_very_long(sample: Database) -> None:
+    people = count(sample, "SELECT Person")
+    assert count(sample, "SELECT Person WHERE id IN (:l)", l=list(range(260_000))) == people
+    literals = ", ".join(map(str, range(30_000)))
+    assert count(sample, f"SELECT Person WHERE id IN ({literals})") == people
+    names: list[str | int | None] = [f"nobody {number}" for number in range(50_000)]
+    assert count(sample, "SELECT Person WHERE name IN (:l)", l=[*names, "dali"]) == 1
+
+
+def test_sums_and_products_beyond_64_bits_are_no_error(sample: Database) -> None:
+    greatest = 2**63 - 1
+    for condition in (
+        f"id + {greatest} > 0",
+        f"id - {greatest} - {greatest} < 0",
+        "0xFFFFFFFFFFFF * 0xFFFFFFFFFFFF > 0",
+        f"-{greatest} - 2 < id",
+    ):
+        assert count(sample, f"SELECT Location WHERE ({condition})") == 3
+    assert count(sample, "SELECT Location WHERE id < :n", n=2**70) == 3
+
+
+def test_an_invalid_pattern_of_the_data_finds_nothing(sample: Database) -> None:
+    assert count(sample, "SELECT Person WHERE 'a' REGEXP CONCAT('(', name)") == 0
+
+
+def test_a_missing_argument_is_told_beside_those_that_the_caller_gave(sample: Database) -> None:
+    with pytest.raises(OqlError) as caught:
+        compiled(sample, "SELECT Person\nWHERE name = :n", arguments={"m": 1, "k": "x"})
+    assert caught.value.message == "the query needs an argument 'n' (given: k, m) (position 27: line 2, column 14)"
+
+
 def test_statements_of_one_shape_are_rendered_once(sample: Database) -> None:
     queries = ("SELECT Person WHERE org_name = 'x'", "SELECT Person WHERE org_name = 'y'")
     first, second = (compiled(sample, query, ["friendlyname"]).select._generate_cache_key() for query in queries)

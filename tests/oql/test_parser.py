@@ -1,3 +1,4 @@
+import itertools
 import random
 import string
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopd.errors import OqlError
-from itopd.oql.limits import MAX_DEPTH, MAX_MEMBERS
+from itopd.oql.limits import MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, MAX_PARENTHESES
 from itopd.oql.parser import parse, parse_condition
 from itopd.oql.text import RESERVED, condition_to_text, to_text
 from itopd.oql.tree import (
@@ -155,9 +156,9 @@ def test_a_broken_two_word_operator_is_named(condition: str, operator: str) -> N
 
 
 def test_nesting_is_accepted_up_to_the_limit_and_refused_above() -> None:
-    assert parse(f"SELECT P WHERE {'(' * MAX_DEPTH}1{')' * MAX_DEPTH}") == parse("SELECT P")
+    assert parse(f"SELECT P WHERE {'(' * MAX_PARENTHESES}1{')' * MAX_PARENTHESES}") == parse("SELECT P")
     for query in (
-        f"SELECT P WHERE {'(' * (MAX_DEPTH + 1)}1{')' * (MAX_DEPTH + 1)}",
+        f"SELECT P WHERE {'(' * (MAX_PARENTHESES + 1)}1{')' * (MAX_PARENTHESES + 1)}",
         f"SELECT P WHERE 1{' + 1' * (MAX_DEPTH + 1)}",
         f"SELECT P WHERE {'x IN (SELECT P WHERE ' * MAX_DEPTH}1{')' * MAX_DEPTH}",
     ):
@@ -182,6 +183,7 @@ def test_long_chains_and_lists_are_not_deep() -> None:
     assert isinstance(chain, Query)
     assert isinstance(chain.where, Logical)
     assert len(chain.where.operands) == len(thousands)
+    assert parse(to_text(chain)) == chain
 
 
 # --- printing and parsing again -------------------------------------------------------------------------------------
@@ -253,6 +255,38 @@ def located(text: str) -> Query | Union | None:
     assert problem.position is not None
     assert 0 <= problem.position <= len(text.encode("utf-8", "surrogatepass"))
     return None
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_give_a_tree_or_a_located_error(data: bytes) -> None:
+    located(f"SELECT P WHERE {data.decode('utf-8', 'surrogateescape')}")
+    located(data.decode("latin-1"))
+
+
+NESTINGS = [
+    ("(", ")"),
+    ("IF(", ", 1, 2)"),
+    ("x IN (", ")"),
+    ("x IN (SELECT P WHERE ", ")"),
+    ("1 + (", ")"),
+    ("NOW(", ""),
+]
+
+
+@pytest.mark.parametrize("depth", [2, 60, 249, 251, 499, 501, 2_000])
+def test_any_depth_gives_a_tree_or_is_too_complex(depth: int) -> None:
+    for one, other in itertools.product(NESTINGS, repeat=2):
+        openings = [(one, other)[level % 2] for level in range(depth)]
+        text = "".join(o for o, _ in openings) + "1" + "".join(c for _, c in reversed(openings))
+        tree = located(f"SELECT P WHERE {text}")
+        assert tree is None or parse(to_text(tree)) == tree
+
+
+def test_a_text_beyond_the_limit_is_too_complex() -> None:
+    with pytest.raises(OqlError) as caught:
+        parse("SELECT P WHERE a = '" + "é" * (MAX_BYTES // 2) + "'")
+    assert caught.value.problem == "too_complex"
+    parse("SELECT P WHERE a = '" + "x" * (MAX_BYTES // 2) + "'")
 
 
 KEYWORDS = ["SELECT", "FROM", "AS", "WHERE", "JOIN", "ON", "AND", "OR", "LIKE", "IN", "NULL", "BELOW", "UNION", "DAY"]

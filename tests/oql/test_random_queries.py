@@ -30,7 +30,7 @@ def answer(database: Database, connection: sa.Connection, query: str) -> tuple[l
     return rows, count
 
 
-@settings(max_examples=60)
+@settings(max_examples=80)
 @given(seeds)
 def test_random_queries_give_the_same_rows_in_the_same_order_on_all_engines(engines: Engines, seed: int) -> None:
     query = random_query(random.Random(seed), engines[0][0].model)
@@ -56,7 +56,7 @@ def test_every_object_fulfils_a_condition_or_not_or_leaves_it_unknown(engines: E
         assert sorted(found, key=repr) == sorted(everything, key=repr), condition
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seeds)
 def test_asking_whether_joined_objects_exist_gives_the_rows_that_distinct_gives(engines: Engines, seed: int) -> None:
     query = random_query(random.Random(seed), engines[0][0].model)
@@ -67,7 +67,7 @@ def test_asking_whether_joined_objects_exist_gives_the_rows_that_distinct_gives(
         assert answer(*engine, query) == distinct, query
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seeds)
 def test_the_canonical_form_is_the_same_query_and_its_own_canonical_form(engines: Engines, seed: int) -> None:
     database, connection = engines[0]

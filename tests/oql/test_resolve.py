@@ -55,6 +55,12 @@ from itopd.oql.names import nearest
         ("SELECT Person WHERE CONCAT()", "bad_function", "CONCAT"),
         ("SELECT Person WHERE DATE_ADD(NOW(), 1)", "bad_function", "DATE_ADD"),
         ("SELECT Person WHERE YEAR(INTERVAL 1 DAY)", "bad_function", "YEAR"),
+        ("SELECT Person WHERE DATE_ADD(INTERVAL 1 DAY, NOW())", "bad_function", "DATE_ADD"),
+        ("SELECT Person WHERE SUBSTR(name)", "bad_function", "SUBSTR"),
+        ("SELECT Person WHERE ELT(1)", "bad_function", "ELT"),
+        ("SELECT Person WHERE DATE_ADD(NOW(), INTERVAL nom DAY)", "unknown_attribute", "nom"),
+        ("SELECT Person WHERE id IN (1, nom)", "unknown_attribute", "nom"),
+        ("SELECT Person UNION SELECT Person WHERE nom = 1", "unknown_attribute", "nom"),
         (
             "SELECT Person WHERE id IN (SELECT p, l FROM Person AS p JOIN Location AS l ON p.location_id = l.id)",
             "bad_nested",
@@ -77,6 +83,42 @@ def test_the_first_failure_in_the_order_of_checks_is_reported() -> None:
     with pytest.raises(OqlError) as caught:
         resolve(parse("SELECT x FROM Person WHERE toto = 1 AND ISNULL()"), bundled_model())
     assert caught.value.problem == "unknown_alias"
+
+
+@pytest.mark.parametrize(
+    ("query", "line", "column"),
+    [
+        ("SELECT Persn", 1, 8),
+        ("SELECT Person\nWHERE nam = 1", 2, 7),
+        ("SELECT Person WHERE name = 'é' AND nam = 1", 1, 36),
+        ("SELECT Person WHERE\r\n\tid IN (SELECT Tam)", 2, 16),
+        ("SELECT Person UNION\nSELECT Team AS t WHERE x.id = 1", 2, 24),
+        ("SELECT Person AS p\nJOIN Location AS p ON p.location_id = p.id", 2, 18),
+        ("SELECT Person WHERE name = 'x\ny' AND YEAR()", 2, 8),
+        ("SELECT Person WHERE name\nREGEXP '('", 2, 8),
+        ("SELECT Person WHERE id = :current_contact->nope", 1, 26),
+        ("SELECT Person\nUNION SELECT Rack", 2, 14),
+    ],
+)
+def test_errors_of_names_and_calls_say_line_and_column(query: str, line: int, column: int) -> None:
+    with pytest.raises(OqlError) as caught:
+        resolve(parse(query), bundled_model())
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert f"(position {caught.value.position}: line {line}, column {column})" in caught.value.message
+
+
+def test_attributes_of_the_account_and_its_contact_are_known_before_the_query_runs() -> None:
+    for known in (":current_contact->first_name", ":current_contact->id", ":current_user->login"):
+        resolve(parse(f"SELECT Person WHERE name = {known}"), bundled_model())
+    with pytest.raises(OqlError) as caught:
+        resolve(parse("SELECT Person WHERE name = :current_user->logn"), bundled_model())
+    assert (caught.value.problem, caught.value.word) == ("unknown_attribute", "logn")
+
+
+def test_a_checked_query_is_checked_once() -> None:
+    query = "SELECT Person WHERE name = 'once'"
+    assert parse(query) is parse(query)
+    assert resolve(parse(query), bundled_model()) is resolve(parse(query), bundled_model())
 
 
 def test_names_are_qualified() -> None:
