@@ -300,10 +300,11 @@ def test_a_contact_gives_the_attributes_of_its_own_class(sample: Database) -> No
 
 def test_lists_may_be_very_long(sample: Database) -> None:
     people = count(sample, "SELECT Person")
-    assert count(sample, "SELECT Person WHERE id IN (:l)", l=list(range(260_000))) == people
-    literals = ", ".join(map(str, range(30_000)))
+    beyond_parameters = 66_000 if sample.dialect == "postgresql" else 33_000  # of a statement; of SQLite by default
+    assert count(sample, "SELECT Person WHERE id IN (:l)", l=list(range(beyond_parameters))) == people
+    literals = ", ".join(map(str, range(11_000)))
     assert count(sample, f"SELECT Person WHERE id IN ({literals})") == people
-    names: list[str | int | None] = [f"nobody {number}" for number in range(50_000)]
+    names: list[str | int | None] = [f"nobody {number}" for number in range(3_000)]
     assert count(sample, "SELECT Person WHERE name IN (:l)", l=[*names, "dali"]) == 1
 
 
