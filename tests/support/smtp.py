@@ -18,6 +18,9 @@ DROP = "drop"
 SILENCE = "silence"
 """An answer: say nothing and keep the connection."""
 
+_STEPS_OF_ACCEPTING = 4
+"""Turns of the loop until a connection just taken has a session that closes it: cancelled before, nobody does."""
+
 Script = Callable[[str, str], str | None]
 """(stage, argument) -> the answer, ``None`` for the usual one. Stages: ``banner``, the verbs, ``dot`` (after data)."""
 
@@ -149,6 +152,8 @@ def smtp_server(script: Script | None = None, *, tls: ssl.SSLContext | None = No
 
     async def stop(server: asyncio.Server) -> None:
         server.close()
+        for _ in range(_STEPS_OF_ACCEPTING):
+            await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
