@@ -151,9 +151,9 @@ def smtp_server(script: Script | None = None, *, tls: ssl.SSLContext | None = No
         return await asyncio.start_server(state._session, "127.0.0.1", 0, limit=2**26)
 
     async def stop(server: asyncio.Server) -> None:
-        server.close()
         for _ in range(_STEPS_OF_ACCEPTING):
             await asyncio.sleep(0)
+        server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
