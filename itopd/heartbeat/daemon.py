@@ -57,6 +57,10 @@ class _Daemon:
         """Why nothing begins at the moment."""
         self._refused = ""
         """Why nothing that writes begins at the moment."""
+        self._generation: str | None = None
+        """What the executors are ready for."""
+        self._outdated = False
+        """Whether they have to get ready anew, when no run is under way."""
         self._pruned_at = -_PRUNE_SECONDS
 
     async def run(self) -> int:
@@ -116,6 +120,7 @@ class _Daemon:
             return
         if self._reload:
             await self._load()
+        await self._follow_generation()
         refused = await self._writes_refused()
         entries = [entry for entry in self._entries if not (refused and entry.writes)]
         picture = await asyncio.to_thread(dispatch.look, heartbeat, entries)
@@ -135,6 +140,27 @@ class _Daemon:
             self._heartbeat.log.info("heartbeat_open")
         self._closed = reason
         return bool(reason)
+
+    async def _follow_generation(self) -> None:
+        """Notice a new data model, and have it ready before the next run; runs under way keep theirs.
+
+        Until no run is under way a new one loads the model itself: slower, never wrong.
+        """
+        heartbeat = self._heartbeat
+        generation = await asyncio.to_thread(heartbeat.generation)
+        if self._generation not in (None, generation):
+            heartbeat.log.info("model_changed", model=generation)
+            self._outdated = True
+        self._generation = generation
+        if self._outdated and not self._runs:
+            try:
+                for executor in {lane.executor for lane in heartbeat.lanes.values()}:
+                    await executor.renew()
+            except OSError as error:  # no process could be made: the next round tries again
+                heartbeat.log.warning("model_not_ready", reason=str(error))
+                return
+            self._outdated = False
+            heartbeat.log.info("model_ready", model=generation)
 
     async def _writes_refused(self) -> str:
         """Return why nothing that writes may begin now; say so when that changes."""

@@ -27,6 +27,9 @@ EVENTS = {
     "heartbeat_open": "that is over",
     "writes_refused": "mails, tasks and jobs that write do not begin (a clone, a broken data model): reason",
     "writes_allowed": "that is over",
+    "model_changed": "iTop's set-up has run: runs that begin from now on load the new data model: model",
+    "model_ready": "the process that runs are forked from has the new data model",
+    "model_not_ready": "it could not be started anew: tried again; runs load the model themselves: reason",
     "ledger_pruned": "old runs were forgotten: runs",
 }
 """Event and meaning. Every event about a run carries ``run_id``, ``kind`` and ``name``."""

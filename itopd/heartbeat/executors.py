@@ -63,6 +63,10 @@ class Executor(Protocol):
         """Get ready, so that the first run starts as fast as the others."""
         ...
 
+    async def renew(self) -> None:
+        """Get ready anew, since what runs need has changed; only while no run is under way."""
+        ...
+
     def start(self, spec: RunSpec) -> Execution:
         """Start a run; call it from the loop's thread."""
         ...
@@ -76,11 +80,20 @@ class ProcessExecutor:
         self._entry = entry
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["__main__", child.__name__, entry.partition(":")[0], *preload])
+        self._server: int | None = None
+        """Number of the forkserver's process, once it is known."""
 
     async def warm_up(self) -> None:
         """Start the forkserver and wait until a first child has come and gone."""
         process, connection = await asyncio.to_thread(self._spawn, f"{child.__name__}:nothing", _WARM_UP)
-        await ChildProcess(process, connection).outcome()
+        outcome = await ChildProcess(process, connection).outcome()
+        self._server = int(outcome.message) if outcome.succeeded else None
+
+    async def renew(self) -> None:
+        """Replace the forkserver by one that imports anew; children of the old one would lose their exit codes."""
+        if self._server is not None:
+            await asyncio.to_thread(_end_server, self._server)
+        await self.warm_up()
 
     def start(self, spec: RunSpec) -> ChildProcess:
         """Fork a child."""
@@ -97,6 +110,15 @@ class ProcessExecutor:
         finally:
             theirs.close()
         return process, ours
+
+
+def _end_server(number: int) -> None:
+    """End a forkserver and wait until it is gone; multiprocessing, which reaps it, then starts another."""
+    try:
+        os.kill(number, signal.SIGTERM)
+        os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)
+    except (ProcessLookupError, ChildProcessError):  # it has died already, and was reaped
+        return
 
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -185,6 +207,9 @@ class InlineExecutor:
 
     async def warm_up(self) -> None:
         """Nothing to warm."""
+
+    async def renew(self) -> None:
+        """Nothing was warmed."""
 
     def start(self, spec: RunSpec) -> InlineRun:
         """Start the run in a thread."""

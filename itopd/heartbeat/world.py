@@ -45,6 +45,8 @@ class Heartbeat:
     """Why nothing may begin now (iTop's maintenance, a read-only database); empty: go on."""
     writes_refused: Callable[[], str] = lambda: ""
     """Why nothing that writes may begin by itself (a clone that nobody adopted); empty: go on. What reads runs."""
+    generation: Callable[[], str] = lambda: ""
+    """Which version of what runs load is in force (iTop's data model); another text: executors get ready anew."""
     remarks: Callable[[], tuple[str, ...]] = lambda: ()
     """What the status tells beside tasks and jobs, one line each."""
     owner: Owner = field(default_factory=this_process)

@@ -83,6 +83,8 @@ def fingerprint_of(settings: Settings, database: Database) -> Fingerprint:
 
 def database_uuid(database: Database) -> str:
     """Return the id that iTop's set-up gave to the data, which copies carry too; empty when there is none."""
+    if _UUID_CLASS not in database.model:
+        return ""
     table = database.table(_UUID_CLASS)
     this_one = database.key(table.c.name) == database.key_value(_UUID_NAME)
     with database.read() as connection:

@@ -48,6 +48,7 @@ from itopd.wiring.catalogue import SERVICES, call_names, call_parameters, load
 from itopd.wiring.guard import Standing, begin, require_adopted, standing
 from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, reason_closed
+from itopd.wiring.model_watch import ModelWatch
 
 CHILD_ENTRY: Final = f"{__name__}:perform_run"
 WARM_CONFIG: Final = "_ITOPD_WARM_CONFIG"
@@ -129,6 +130,7 @@ def _heartbeat(
     database: Database,
     look: Callable[[Settings, Database, StateStore], Standing],
 ) -> Heartbeat:
+    watch = ModelWatch(settings, database)
     os.environ[WARM_CONFIG] = child[_CONFIG]
     executor = ProcessExecutor(CHILD_ENTRY, preload=(_WARM,))
     return Heartbeat(
@@ -143,7 +145,8 @@ def _heartbeat(
         settings=child,
         handed_over=partial(taken_over.names, state) if is_attached(settings) else None,
         closed=partial(reason_closed, settings, writes=True),
-        writes_refused=lambda: look(settings, database, state).refusal,
+        writes_refused=lambda: look(settings, database, state).refusal or watch.problem(),
+        generation=watch.generation,
         remarks=partial(_remarks, settings, database, state),
         system_user=getpass.getuser(),
         stop_timeout=settings.stop_timeout,
@@ -153,6 +156,8 @@ def _heartbeat(
 def _remarks(settings: Settings, database: Database, state: StateStore) -> tuple[str, ...]:
     """Return what the status tells of the clone guard and of a redirection."""
     remarks = [_adopted_text(standing(settings, database, state), settings)]
+    if settings.data_model:
+        remarks.append(f"Data model: {ModelWatch(settings, database).generation()}")
     redirect_to = redirection_of(settings)
     if settings.read_url:
         remarks.append(f"Exports and queries read from {masked(settings.read_url)} (read_url)")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from itopd.heartbeat import Jobs, Periodic, ProcessExecutor, RunOutcome, RunSpec, Task, dispatch, tick
+from itopd.heartbeat import Jobs, Periodic, ProcessExecutor, RunOutcome, RunSpec, Task, child, dispatch, tick
 from itopd.heartbeat.supervisor import Supervisor
 from itopd.state import RowChange, RunState, StateStore, SubjectKind, ledger
 from tests.heartbeat.support import NOW, MemoryRows, heartbeat_of, not_called
@@ -147,3 +147,17 @@ def test_what_nobody_foresaw_in_one_run_is_raised_when_the_others_are_done(state
         tick(heartbeat_of(state, *tasks, rows=BrokenRows()))
     assert {run.state for run in ledger.recent(state)} == {RunState.DONE}
     assert len(ledger.recent(state)) == len(tasks)
+
+
+def test_a_renewed_executor_forks_from_a_new_server_and_still_tells_how_runs_end() -> None:
+    async def servers() -> list[str]:
+        executor, seen = ProcessExecutor(f"{child.__name__}:nothing"), []
+        await executor.warm_up()
+        for _ in range(3):
+            outcome = await executor.start(spec("Succeed", {})).outcome()
+            assert outcome.succeeded
+            seen.append(outcome.message)
+            await executor.renew()
+        return seen
+
+    assert len(set(asyncio.run(servers()))) == 3
