@@ -38,6 +38,7 @@ format: $(READY) ## bring the sources into shape
 
 bench: $(READY) ## speed and memory, each beside a straight raw-driver script [ROWS=10000]
 	$(BIN)/python -m benchmarks $(if $(ROWS),--rows=$(ROWS))
+	$(BIN)/python -m benchmarks.copies $(if $(ROWS),--rows=$(ROWS))
 
 lock: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt

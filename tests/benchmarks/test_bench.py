@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import databases, table
+from benchmarks import copies, databases, table
 from benchmarks.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +62,16 @@ def test_a_missing_server_is_an_error_in_ci(
     captured = capsys.readouterr()
     assert "cannot be used" in captured.err
     assert captured.out == ""
+
+
+def test_copies_are_measured_for_every_pair_of_engines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(copies, "ENGINES", ["SQLite"])
+    assert copies.main(["--rows=100"]) == 0
+    [_, row] = capsys.readouterr().out.splitlines()
+    assert row.split()[:2] == ["SQLite", "SQLite"]
+    assert int(row.split()[2]) > 3 * 100  # and what an installation holds
 
 
 @pytest.mark.parametrize("rows", ["0", "-5", "many"])
