@@ -6,15 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test golden lint format bench lock clean
+.PHONY: help demo test golden lint format bench docker_check lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z_]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "itopd needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,postgresql]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,postgresql,celery]'
 	@touch $(READY)
 
 demo: $(READY) ## the main job on an embedded database: import, mail through a crash, export, history
@@ -39,6 +39,10 @@ format: $(READY) ## bring the sources into shape
 bench: $(READY) ## speed and memory, each beside a straight raw-driver script [ROWS=10000]
 	$(BIN)/python -m benchmarks $(if $(ROWS),--rows=$(ROWS))
 	$(BIN)/python -m benchmarks.copies $(if $(ROWS),--rows=$(ROWS))
+	-$(BIN)/python -m benchmarks.heartbeat
+
+docker_check: $(READY) ## execute the steps of docker/Dockerfile in debootstrap trees (root; not part of CI)
+	$(BIN)/python -m tests.deployment.image_steps $(or $(FOLDER),/var/tmp/itopd-image)
 
 lock: $(READY) ## write constraints.txt from what is installed
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt

@@ -66,7 +66,7 @@ def _run(engines: Sequence[str], rows: int, mails: int, times: int) -> None:
             for compared in compare(engine, folder / engine, persons, mails, times):
                 print(table.row(compared), flush=True)
         print(f"\n{table.notes(times)}\n\nOQL, in processor time:")
-        for line in oql.report(folder):
+        for line in oql.report(folder, times):
             print(line, flush=True)
 
 

@@ -9,32 +9,15 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from itopd.access import hash_password
+from itopd.access import ADMINISTRATOR, hash_password
 from itopd.attributes import PasswordHash
 from itopd.clock import Clock, to_itop
 from itopd.database import Database
 from itopd.errors import RefusedError, SettingsError
 from itopd.writing import Change, Create, Pending, Writer
 
-ADMINISTRATOR = 1
-"""Id of the administrators' profile in every iTop."""
-
-PROFILES: tuple[tuple[int, str, str], ...] = (
-    (1, "Administrator", "May do everything; no other right is looked at"),
-    (2, "Portal user", "Uses the portal only"),
-    (3, "Configuration Manager", "Documents the managed configuration items"),
-    (4, "Service Desk Agent", "Records incidents and requests"),
-    (5, "Support Agent", "Analyses and solves incidents and requests"),
-    (6, "Problem Manager", "Analyses and solves problems"),
-    (7, "Change Implementor", "Carries changes out"),
-    (8, "Change Supervisor", "Answers for the execution of changes"),
-    (9, "Change Approver", "Is concerned by changes and approves them"),
-    (10, "Service Manager", "Answers for the services delivered"),
-    (11, "Document author", "Writes documents"),
-    (12, "Portal power user", "Sees all tickets of the customer in the portal; goes with another profile"),
-    (1024, "REST Services User", "May call the REST web services"),
-)
-"""Ids and names are iTop's own: rights refer to them."""
+_ADMINISTRATORS = (ADMINISTRATOR, "Administrator", "May do everything; no other right is looked at")
+"""The one profile that no data model declares (``http.md`` §3.1)."""
 
 _PASSWORD_LENGTH = 20
 
@@ -88,12 +71,14 @@ def _require_empty(database: Database) -> None:
     if held:
         raise RefusedError(
             f"{database.where} is not empty (it holds {', '.join(held[:3])}{', ...' if len(held) > 3 else ''}): "
-            "name an empty database in database_url, or use this one as it is"
+            "name an empty database in database_url, or use this one as it is; if an 'itopd init' was cut off here, "
+            "drop the database and make it again"
         )
 
 
 def _write_profiles(database: Database, connection: sa.Connection) -> None:
-    rows = [{"id": id_, "name": name, "description": text} for id_, name, text in PROFILES]
+    declared = ((one.id, one.name, one.description) for one in database.model.user_rights.profiles.values())
+    rows = [{"id": id_, "name": name, "description": text} for id_, name, text in (_ADMINISTRATORS, *declared)]
     connection.execute(sa.insert(database.table("URP_Profiles")), rows)
 
 

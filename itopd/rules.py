@@ -59,6 +59,8 @@ class Rules:
     """Each mail is tried even while its server fails again and again (``email.md`` §2)."""
     credentials_mandatory: bool
     """A call on the command line names an account; else ``run_as`` acts (``params.md`` §3)."""
+    uses_counted: bool
+    """A saved query that the command line exports counts as used, as over HTTP (``export.md`` §1.2)."""
     own_formats: bool
     """Export formats that iTop does not know (``export.md`` §6)."""
     strict_rights: bool
@@ -90,6 +92,7 @@ ITOPD = Rules(
     default_retries=5,
     every_mail_tried=False,
     credentials_mandatory=False,
+    uses_counted=True,
     own_formats=True,
     strict_rights=True,
 )
@@ -118,6 +121,7 @@ ITOP = Rules(
     default_retries=0,
     every_mail_tried=True,
     credentials_mandatory=True,
+    uses_counted=False,
     own_formats=False,
     strict_rights=False,
 )

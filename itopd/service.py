@@ -40,6 +40,10 @@ class Context:
     rules: Rules
     clock: Clock
     database: Database
+    """What the run reads: the main database, or its replica."""
+    marks: Database | None
+    """The main database, for what a run notes there past the writer, such as the use of a saved query; ``None`` while
+    writing is closed (``access_mode``, iTop's maintenance and read-only markers)."""
     dictionary: Dictionary
     writer: Writer
     account: Account
@@ -53,6 +57,8 @@ class Context:
     run_id: str
     output: BinaryIO
     """Where the result goes that a caller reads (standard output, a file, an HTTP body)."""
+    output_name: str
+    """What people call that place: ``the caller``, or the path of a job's result."""
     progress: Progress
     should_stop: Callable[[], bool]
     """Asked between chunks: whether to stop and hand back."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from itopd.access import Action, hash_password, named_profiles, policy_problem
+from itopd.access import ADMINISTRATOR, Action, hash_password, named_profiles, policy_problem
 from itopd.attributes import PasswordHash
 from itopd.clock import to_itop
 from itopd.errors import AccessDenied, ConflictError, RefusedError, SettingsError
@@ -32,6 +32,15 @@ _PATIENCE: Final = 10.0
 _LOCAL: Final = "UserLocal"
 _LANGUAGE: Final = re.compile(r"[A-Z]{2} [A-Z]{2}", re.ASCII)
 _MINE: Final = "tag of the new account"
+
+PERFORMED: Final[Mapping[str, frozenset[str]]] = {
+    # class -> hooks that iTop has in PHP for writes of it and whose work is done below (``objects.md`` §9.2)
+    "User": frozenset({"DoCheckToWrite", "RegisterEventListeners"}),
+    _LOCAL: frozenset({"DoCheckToWrite", "OnInsert", "OnUpdate", "GetAttributeFlags"}),
+    "URP_UserProfile": frozenset({"OnInsert", "OnUpdate"}),
+    "URP_UserOrg": frozenset({"OnInsert", "OnUpdate"}),
+}
+"""What iTop's own classes need; a hook that an extension adds on a class of its own is not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +105,18 @@ def add(context: Context, new: NewUser) -> tuple[int, list[str]]:
             f"'{context.account.login}' may not make accounts ({named_profiles(context.account)}): "
             "use another auth_user"
         )
+    _require_no_demonstration(context)
     _require_login(new.login)
     if new.language and not _LANGUAGE.fullmatch(new.language):
         raise SettingsError(f"language '{new.language}' is none of iTop's: write it like EN US or FR FR")
     password = _hashed(context, new.password)
     if not new.profiles:
         raise SettingsError(f"account '{new.login}' needs at least one profile: name one of those in URP_Profiles")
+    if context.account.assigned_orgs is not None and not new.organizations:
+        raise AccessDenied(
+            f"'{context.account.login}' sees some organizations only, so it can make no account that sees all: "
+            "name with --org what the new one may see"
+        )
     database = context.database
     with database.named_lock(_LOCK, wait=_PATIENCE), database.write() as connection:
         if find(database, connection, "User", ["login"], [[new.login]])[0]:
@@ -109,6 +124,8 @@ def add(context: Context, new: NewUser) -> tuple[int, list[str]]:
         profiles = [_object(context, connection, "URP_Profiles", "name", text) for text in new.profiles]
         organizations = [_object(context, connection, "Organization", "name", text) for text in new.organizations]
         contact = _object(context, connection, "Person", "email", new.contact) if new.contact else 0
+        if contact and organizations and ADMINISTRATOR not in profiles:
+            _require_own_organization(context, connection, new, contact, organizations)
         intents: list[Intent] = [
             Create(
                 _LOCAL,
@@ -136,6 +153,7 @@ def set_password(context: Context, login: str, password: str) -> User:
 
     Raises :class:`SettingsError` for an unknown login, an account without password of its own, or a weak password.
     """
+    _require_no_demonstration(context)
     hashed = _hashed(context, password)
     with context.database.write() as connection:
         user = _one(context, connection, login)
@@ -156,6 +174,7 @@ def set_status(context: Context, login: str, status: Status) -> bool:
 
     Raises :class:`SettingsError` for an unknown login, :class:`RefusedError` for whoever would lock itself out.
     """
+    _require_no_demonstration(context)
     with context.database.write() as connection:
         user = _one(context, connection, login)
         if status == "disabled" and user.id == context.account.user_id:
@@ -231,6 +250,32 @@ def _by_user(links: Iterable[tuple[int, str | None]]) -> dict[int, tuple[str, ..
     for user_id, name in links:
         names[user_id].append(name or "")
     return {user_id: tuple(sorted(of_user)) for user_id, of_user in names.items()}
+
+
+def _require_no_demonstration(context: Context) -> None:
+    if context.settings.demo_mode:
+        raise RefusedError("accounts cannot be changed: demo_mode is on, in iTop's configuration or in itopd's own")
+
+
+def _require_own_organization(
+    context: Context, connection: sa.Connection, new: NewUser, contact: int, organizations: Sequence[int]
+) -> None:
+    """Refuse organizations among which, with all below them, the person's own one is not."""
+    database = context.database
+    person, table = database.table("Contact"), database.table("Organization")
+    own, top = table.alias("own"), table.alias("top")
+    inside = sa.and_(own.c.parent_id_left >= top.c.parent_id_left, own.c.parent_id_right <= top.c.parent_id_right)
+    among = (
+        sa.select(own.c.id)
+        .join(person, person.c.org_id == own.c.id)
+        .join(top, inside)
+        .where(person.c.id == contact, top.c.id.in_(organizations))
+    )
+    if connection.execute(among.limit(1)).first() is None:
+        raise SettingsError(
+            f"the organizations of account '{new.login}' must include that of its contact '{new.contact}', or one "
+            "above it: name it with --org, too"
+        )
 
 
 def _require_login(login: str) -> None:

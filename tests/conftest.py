@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +13,23 @@ from hypothesis import HealthCheck, settings
 
 from itopd.database import Database
 from tests.support.engines import EACH_ENGINE, EACH_SAMPLE, new_database, sample_database
+from tests.support.leftovers import drop_leftovers
 
 # A busy machine is slow, not wrong: no example fails for the time it takes.
 settings.register_profile("itopd", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("itopd")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Clean up after sessions that were killed; one session at a time does, and a worker of one leaves it to it."""
+    if hasattr(session.config, "workerinput"):
+        return
+    with Path(tempfile.gettempdir(), f"itopd-test-{os.getuid()}.leftovers").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        drop_leftovers()
 
 
 @pytest.fixture(params=EACH_ENGINE)

@@ -9,10 +9,11 @@ from itopd.access.accounts import (
     require_more_than_portal,
 )
 from itopd.access.passwords import hash_password, policy_problem
-from itopd.access.rights import Action, Rights, rights_of
+from itopd.access.rights import ADMINISTRATOR, Action, Rights, rights_of
 from itopd.access.seeing import reader_of
 
 __all__ = [
+    "ADMINISTRATOR",
     "Account",
     "Action",
     "Rights",

@@ -11,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from itopd.behaviours import unported_classes
 from itopd.database import Database
 from itopd.database.engines import open_engine, reason
-from itopd.errors import ItopdError
+from itopd.errors import DatabaseError, ItopdError
 from itopd.heartbeat.status import owners_of
 from itopd.settings import Settings
+from itopd.settings.urls import masked
 from itopd.state.served import SERVED
 from itopd.tasks.background_rows import BackgroundTaskRows
 
@@ -51,6 +52,24 @@ def look_at_tables(database: Database) -> list[Finding]:
     return [tables, Finding("core classes", text)]
 
 
+def look_at_rights(database: Database) -> Finding:
+    """Return whether the account may write; rows are asked for that there are not, so nothing is written."""
+    table = database.table("BackgroundTask")
+    never = sa.false()
+    tried = (
+        sa.update(table).where(never).values(status=table.c.status),
+        sa.insert(table).from_select([table.c.status], sa.select(table.c.status).where(never)),
+        sa.delete(table).where(never),
+    )
+    try:
+        with database.write() as connection:
+            for statement in tried:
+                connection.execute(statement)
+    except DatabaseError as error:
+        return Finding("rights", f"this account cannot write ({error.message}): run the statements below", well=False)
+    return Finding("rights", "this account may write")
+
+
 def look_at_php(database: Database, allowed: Sequence[str]) -> Finding:
     """Return which classes are not written because iTop runs PHP of its own for them."""
     model = database.model
@@ -61,7 +80,6 @@ def look_at_php(database: Database, allowed: Sequence[str]) -> Finding:
     ]
     if not classes:
         return Finding("PHP of its own", "every class can be written")
-    classes.sort(key=lambda name: (name in model.core, name))  # iTop's own XML first: people write those
     text = f"{len(classes)} classes are not written until allow_unported names them: {', '.join(classes)}"
     return Finding("PHP of its own", text)
 
@@ -83,7 +101,7 @@ def look_at_processes(database: Database) -> Finding:
 def look_at_state(settings: Settings, database: Database) -> Finding:
     """Return whether itopd's own store can be used; nothing is made here."""
     url = sa.make_url(settings.effective_state_url)
-    shown = url.render_as_string(hide_password=True)
+    shown = masked(url.render_as_string(hide_password=True))
     if url.get_backend_name() != "mysql":
         return Finding("state store", f"{shown}, made at the first start")
     try:

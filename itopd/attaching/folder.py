@@ -22,18 +22,42 @@ class ItopFolder:
     """Labels; without this folder they are itopd's own."""
 
 
-SOCKETS = (Path("/run/mysqld/mysqld.sock"), Path("/var/lib/mysql/mysql.sock"), Path("/tmp/mysql.sock"))  # noqa: S108
-"""Where servers have their Unix socket by default."""
+SOCKETS = (Path("/run/mysqld/mysqld.sock"), Path("/var/lib/mysql/mysql.sock"))
+"""Where packaged servers have their Unix socket.
+
+Not ``/tmp/mysql.sock`` of servers built by hand: everybody can make a socket there, and would be sent the password.
+"""
 
 
 def sockets(settings: Settings) -> list[Path]:
     """Return the sockets that PHP may mean by ``db_host`` = ``localhost``: those that are there."""
     is_local = settings.db_host.removeprefix("p:") in {"", "localhost"}
-    return [path for path in SOCKETS if path.is_socket()] if is_local and not settings.db_socket else []
+    return [path for path in SOCKETS if _is_socket(path)] if is_local and not settings.db_socket else []
+
+
+def _is_socket(path: Path) -> bool:
+    """Return whether a socket is there that this account can reach; others' folders may be closed to it."""
+    try:
+        return path.is_socket()
+    except PermissionError:
+        return False
 
 
 def find_itop(root: Path, environment: str) -> ItopFolder:
-    """Return what is in the folder of an iTop; :class:`MissingFile` naming the first thing that is not there."""
+    """Return what is in the folder of an iTop.
+
+    Raises :class:`MissingFile` naming the first thing that is not there or cannot be read.
+    """
+    try:
+        return _find_itop(root, environment)
+    except PermissionError as error:
+        raise MissingFile(
+            f"{error.filename} cannot be looked at: let itopd's account into its folder, as by adding it to iTop's "
+            "group"
+        ) from error
+
+
+def _find_itop(root: Path, environment: str) -> ItopFolder:
     if not environment or Path(environment).name != environment:
         raise SettingsError(f"--environment '{environment}' is no name of an environment: write one as in production")
     root = root.absolute()

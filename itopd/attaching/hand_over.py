@@ -2,7 +2,8 @@
 
 A process that was taken over has a ``paused`` row in ``priv_backgroundtask``, which iTop's cron.php leaves alone, and a
 record in the state store of what the row was. Records are written before rows are paused and deleted after rows are
-restored, so either of the two commands completes what a dead one has begun.
+restored, so either of the two commands completes what a dead one has begun. They hold a lock against each other: one
+that deletes records and one that writes them at the same moment would leave rows paused that nobody runs.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from itopd.tasks.background_rows import BackgroundTaskRows, Process
 
 CRON: Final = "cron"
 """The mutex that iTop's cron.php holds while it runs."""
+_HAND_OVER: Final = "itopd_hand_over"
+"""The lock that both commands hold."""
 _LOOK_SECONDS: Final = 0.2
 
 Say = Callable[[str], None]
@@ -52,10 +55,10 @@ def take_over(
 
     Waits until iTop's cron.php has ended its round, ``wait`` seconds at most; then all rows are paused together. A
     process that somebody else has paused is taken only when it was ``named``. Raises :class:`ConflictError`, with
-    nothing changed, when the wait was in vain.
+    nothing changed, when the wait was in vain or another hand-over is at work.
     """
     rows = BackgroundTaskRows(database)
-    with _cron_mutex(database, wait, say) as mutex:
+    with _hand_over(database), _cron_mutex(database, wait, say) as mutex:
         found = rows.processes()
         known = {record.row_id: record for record in taken_over.read(state)}
         outcomes: list[Outcome] = []
@@ -78,8 +81,15 @@ def give_back(
 
     No run of them begins here any more; those under way are awaited, ``wait`` seconds at most. Rows that are still
     as the hand-over left them get back the status they had. Raises :class:`ConflictError`, with no row changed, when a
-    run does not end in time: calling this again goes on.
+    run does not end in time, or another hand-over is at work: calling this again goes on.
     """
+    with _hand_over(database):
+        return _give_back(database, state, processes, wait, say)
+
+
+def _give_back(
+    database: Database, state: StateStore, processes: Collection[str] | None, wait: float, say: Say
+) -> list[Outcome]:
     records = [one for one in taken_over.read(state) if processes is None or one.class_name in processes]
     names = {record.class_name for record in records}
     taken_over.give_back(state, names)
@@ -92,6 +102,19 @@ def give_back(
     outcomes = [_given_back(record, found.get(record.row_id)) for record in records]
     unknown = () if processes is None else sorted(set(processes) - names)
     return [*outcomes, *(Outcome(name, "was not taken over: nothing to do") for name in unknown)]
+
+
+@contextmanager
+def _hand_over(database: Database) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(database.named_lock(_HAND_OVER))
+        except ConflictError as error:
+            raise ConflictError(
+                f"another 'itopd attach --take_over' or 'itopd detach' is at work ({error.message}): nothing was "
+                "changed. Call this again when it has ended"
+            ) from error
+        yield
 
 
 @contextmanager

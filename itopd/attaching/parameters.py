@@ -14,10 +14,13 @@ from itopd.errors import MissingFile, RefusedError
 _PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,+@ ")
 
 
-def parameters_text(about: str, values: Mapping[str, str], unported: Mapping[str, tuple[str, ...]]) -> str:
-    """Return the text of the file; ``about`` says in one line which iTop it is for."""
+def parameters_text(about: str, values: Mapping[str, str], unported: Mapping[str, str]) -> str:
+    """Return the text of the file.
+
+    ``about`` says in one line which iTop it is for; ``unported`` what objects of which classes would lack.
+    """
     lines = [
-        f"# itopd beside {about}. Written by 'itopd attach'.",
+        f"# itopd beside {' '.join(about.split())}. Written by 'itopd attach'.",
         "# What stands here wins over iTop's config-itop.php, which is read at every start and never written.",
         "# 'itopd config show' prints every setting with its origin.",
         "",
@@ -27,8 +30,8 @@ def parameters_text(about: str, values: Mapping[str, str], unported: Mapping[str
     if unported:
         lines += [
             "# iTop runs PHP of its own when objects of these classes are written, itopd does not. They are not",
-            "# written here until you allow it, class by class, subclasses included:",
-            *(f"#   {name}: {', '.join(hooks)}" for name, hooks in unported.items()),
+            "# written here until you allow it, class by class, subclasses included; then they lack what is named:",
+            *(f"#   {name}: {loss}" for name, loss in unported.items()),
             f"#allow_unported = {next(iter(unported))}",
             "",
         ]

@@ -9,7 +9,7 @@ from itopd.attributes.base import AttributeType, HistoryKind, TypeOf
 from itopd.attributes.binding import bind
 from itopd.attributes.case_log import LogEntry, append_entries, append_entry, read_entries
 from itopd.attributes.choices import codes_of_class
-from itopd.attributes.columns import BINARY_KINDS, TEXT_KINDS, Column, ColumnKind, Stored
+from itopd.attributes.columns import BINARY_KINDS, MOST_BYTES, TEXT_KINDS, Column, ColumnKind, Stored, rounded
 from itopd.attributes.documents import Document, StopWatchState, StoredCaseLog, ThresholdState
 from itopd.attributes.html import sanitise_html
 from itopd.attributes.html_text import html_to_text
@@ -18,6 +18,7 @@ from itopd.attributes.secrets import Encrypted, PasswordHash
 
 __all__ = [
     "BINARY_KINDS",
+    "MOST_BYTES",
     "TEXT_KINDS",
     "AttributeType",
     "Column",
@@ -40,5 +41,6 @@ __all__ = [
     "codes_of_class",
     "html_to_text",
     "read_entries",
+    "rounded",
     "sanitise_html",
 ]

@@ -87,16 +87,23 @@ def read_entries(log: StoredCaseLog) -> Iterator[LogEntry]:
     for indexed in reversed(_believed_index(log)):
         start = position + indexed.separator_length
         position = start + indexed.text_length
-        date = indexed.raw.get("date")
         yield LogEntry(
             body=text[start:position].decode("utf-8", "replace"),
             author=str(indexed.raw.get("user_name") or ""),
             user_id=str(indexed.raw.get("user_id") or ""),
-            instant=datetime.fromtimestamp(date, UTC) if isinstance(date, int) else None,
+            instant=_instant(indexed.raw.get("date")),
             format=str(indexed.raw.get("format") or "text"),
         )
     if text[position:].strip():
         yield LogEntry(text[position:].decode("utf-8", "replace"))
+
+
+def _instant(date: object) -> datetime | None:
+    """Return the instant of a Unix time; ``None`` for what is no time of the years 1 to 9999."""
+    try:
+        return datetime.fromtimestamp(date, UTC) if isinstance(date, int) else None
+    except (OSError, OverflowError, ValueError):
+        return None
 
 
 def _believed_index(log: StoredCaseLog) -> list[_Indexed]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
-from itopd.attributes.refusals import Refused, RefusedKind, not_allowed
+from itopd.attributes.refusals import Refused, RefusedKind, not_allowed, unfit
 from itopd.attributes.texts import String
 from itopd.datamodel import Attribute, Model
 from itopd.rules import Rules
@@ -118,7 +118,7 @@ class EnumSet(TypeOf[tuple[str, ...]]):
                 return Refused(self.unknown, f"value '{code}' is not in the list of {a.code}: {', '.join(a.values)}")
         if a.max_items and len(value) > a.max_items:
             return Refused(RefusedKind.TOO_MANY, f"too many values (found {len(value)}, limited to {a.max_items})")
-        return None
+        return unfit(self.columns, self.encode(value))
 
     def equal(self, left: tuple[str, ...], right: tuple[str, ...]) -> bool:
         """Return whether they hold the same codes, in any order."""

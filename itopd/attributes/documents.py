@@ -9,7 +9,7 @@ from typing import Any
 
 from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
-from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
+from itopd.attributes.refusals import Refused, RefusedKind, unfit, wrong_format
 from itopd.rules import Rules
 
 
@@ -55,6 +55,10 @@ class Blob(TypeOf[Document]):
             return self.null
         raise Refused(RefusedKind.NOT_FROM_TEXT, f"a file cannot be given as text ({self.attribute.code})")
 
+    def check(self, value: Document) -> Refused | None:
+        """Refuse a name or type that is longer than its column."""
+        return unfit(self.columns, self.encode(value))
+
     def equal(self, left: Document, right: Document) -> bool:
         """Return whether content, type and name are the same; downloads are not counted as a change."""
         return replace(left, downloads_count=0) == replace(right, downloads_count=0)
@@ -68,9 +72,9 @@ class Image(Blob):
     """A picture; stored like any file."""
 
     def check(self, value: Document) -> Refused | None:
-        """Refuse a content whose type is not an image's."""
+        """Refuse a content whose type is not an image's, too."""
         if not value.data or value.mimetype.startswith("image/"):
-            return None
+            return super().check(value)
         return wrong_format(value.mimetype, "the type of an image")
 
 
@@ -111,6 +115,10 @@ class CaseLog(TypeOf[StoredCaseLog]):
             RefusedKind.NOT_FROM_TEXT, f"an entry of a log needs an author and a date ({self.attribute.code})"
         )
 
+    def check(self, value: StoredCaseLog) -> Refused | None:
+        """Refuse a log of so many entries that its column cannot hold the index: some 400."""
+        return unfit(self.columns, self.encode(value))
+
     def equal(self, left: StoredCaseLog, right: StoredCaseLog) -> bool:
         """Return whether the texts are the same; the indexes follow from them."""
         return left.text == right.text
@@ -142,6 +150,15 @@ class StopWatchState:
     """Set while it runs."""
     stopped: str | None = None
     thresholds: tuple[ThresholdState, ...] = ()
+
+    def item(self, name: str) -> str | int | None:
+        """Return what a sub-item shows, as it is stored: ``timespent``, ``100_deadline``, ``100_passed``, ..."""
+        percent, underscore, part = name.partition("_")
+        if not underscore:
+            value = getattr(self, name)
+        else:
+            value = next((getattr(one, part) for one in self.thresholds if str(one.percent) == percent), None)
+        return int(value) if isinstance(value, bool) else value
 
 
 class StopWatch(TypeOf[StopWatchState]):

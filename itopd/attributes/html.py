@@ -7,7 +7,7 @@ as in iTop, so the text that comes out is the one iTop stores.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lxml import etree
@@ -85,33 +85,47 @@ def _clean(body: etree._Element) -> None:
     pending = [body]
     while pending:
         parent = pending.pop()
-        for child in list(parent):
+        kept = []
+        for child in parent:
             allowed = _ALLOWED.get(str(child.tag).lower())
-            if allowed is None:
-                _drop(parent, child)
-                continue
-            _clean_attributes(child, allowed)
-            pending.append(child)
+            if allowed is not None:
+                _clean_attributes(child, allowed)
+                kept.append(child)
+        if len(kept) < len(parent):
+            _keep_only(parent, kept)
+        pending += kept
 
 
-def _drop(parent: etree._Element, child: etree._Element) -> None:
-    """Remove an element with its content, keeping the text that follows it."""
-    tail = child.tail
-    before = child.getprevious()
-    parent.remove(child)
-    if tail and before is not None:
-        before.tail = (before.tail or "") + tail
-    elif tail:
-        parent.text = (parent.text or "") + tail
+def _keep_only(parent: etree._Element, kept: Sequence[etree._Element]) -> None:
+    """Remove the other children with their content, but not the texts between them.
+
+    Every text is set once: growing one with each child that goes would take for ever where many go.
+    """
+    text = [parent.text or ""]
+    texts = [text]
+    staying = iter(kept)
+    following = next(staying, None)
+    for child in parent:
+        if child is following:
+            text = []
+            texts.append(text)
+            following = next(staying, None)
+        text.append(child.tail or "")
+    for child in kept:
+        child.tail = None
+    parent[:] = kept
+    parent.text = "".join(texts[0]) or None
+    for child, text in zip(kept, texts[1:], strict=True):
+        child.tail = "".join(text) or None
 
 
 def _clean_attributes(element: etree._Element, allowed: frozenset[str]) -> None:
-    for name, value in list(element.attrib.items()):
-        kept = _attribute(str(name), str(value)) if name in allowed else None
-        if kept is None:
-            del element.attrib[name]
-        elif kept != value:
-            element.attrib[name] = kept
+    given = {str(name): str(value) for name, value in element.attrib.items()}
+    cleaned = {name: _attribute(name, value) for name, value in given.items() if name in allowed}
+    kept = {name: value for name, value in cleaned.items() if value is not None}
+    if kept != given:
+        element.attrib.clear()  # all at once: taking one away looks through all of them
+        element.attrib.update(list(kept.items()))
 
 
 def _attribute(name: str, value: str) -> str | None:

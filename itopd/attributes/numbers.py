@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, ClassVar, Final, NoReturn
 
 from itopd.attributes.base import TypeOf
-from itopd.attributes.columns import Column, ColumnKind, Stored
+from itopd.attributes.columns import Column, ColumnKind, Stored, rounded
 from itopd.attributes.refusals import Refused, RefusedKind, wrong_format
 from itopd.datamodel import Attribute
 from itopd.rules import Rules
@@ -89,7 +89,6 @@ class DecimalNumber(TypeOf[Decimal | None]):
 
     def __init__(self, attribute: Attribute) -> None:
         super().__init__(attribute)
-        self._unit = Decimal(1).scaleb(-attribute.decimals)
         self._limit = Decimal(10) ** (attribute.digits - attribute.decimals)
 
     def _columns(self) -> tuple[Column, ...]:
@@ -100,7 +99,7 @@ class DecimalNumber(TypeOf[Decimal | None]):
     def decode(self, stored: Sequence[Any]) -> Decimal | None:
         """Return the number with exactly its decimals, also from an engine that keeps fewer."""
         value = stored[0]
-        return None if value is None else Decimal(str(value)).quantize(self._unit)
+        return None if value is None else rounded(Decimal(str(value)), self.attribute.decimals)
 
     def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Decimal | None:
         """Return the number rounded to its decimals; with lenient rules the number the text starts with, or 0."""
@@ -113,17 +112,22 @@ class DecimalNumber(TypeOf[Decimal | None]):
             number = _leading_number(text)
         else:
             raise wrong_format(text, f"a number with '.' and at most {self.attribute.decimals} decimals")
-        if abs(number) >= self._limit:
+        if self._is_too_great(number):
             raise self._too_great(text)
-        return number.quantize(self._unit, ROUND_HALF_UP)
+        return rounded(number, self.attribute.decimals)
 
     def check(self, value: Decimal | None) -> Refused | None:
-        """Refuse a number with more digits before the point than the column has."""
-        return self._too_great(str(value)) if value is not None and abs(value) >= self._limit else None
+        """Refuse a number that has more digits before the point than the column once it is rounded."""
+        return self._too_great(str(value)) if value is not None and self._is_too_great(value) else None
+
+    def _is_too_great(self, number: Decimal) -> bool:
+        if not number.is_finite() or number.copy_abs() >= self._limit:
+            return True
+        return rounded(number, self.attribute.decimals).copy_abs() >= self._limit
 
     def encode(self, value: Decimal | None) -> tuple[Stored, ...]:
         """Return the number rounded to its decimals."""
-        return (None if value is None else value.quantize(self._unit, ROUND_HALF_UP),)
+        return (None if value is None else rounded(value, self.attribute.decimals),)
 
     def to_text(self, value: Decimal | None) -> str:
         """Return the number with all its decimals."""
@@ -132,7 +136,7 @@ class DecimalNumber(TypeOf[Decimal | None]):
     def default(self, now: str) -> Decimal | None:
         """Return the model's default."""
         default = self.attribute.default
-        return None if default is None or default == "" else Decimal(str(default)).quantize(self._unit)
+        return None if default is None or default == "" else rounded(Decimal(str(default)), self.attribute.decimals)
 
     def _too_great(self, text: str) -> Refused:
         a = self.attribute

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+
+from itopd.attributes.columns import MOST_BYTES, Column, ColumnKind, Stored
 
 
 class RefusedKind(StrEnum):
@@ -49,3 +52,23 @@ def not_allowed(text: str, allowed: tuple[str, ...]) -> Refused:
     return Refused(
         RefusedKind.VALUE_NOT_ALLOWED, f"value not allowed [{text}]" + (f", allowed: {some}" if some else "")
     )
+
+
+def unfit(columns: Sequence[Column], stored: Sequence[Stored]) -> Refused | None:
+    """Return the refusal of a value one of whose columns is too short on MariaDB, which the others then mirror.
+
+    SQLite would keep what is too long, and PostgreSQL knows no short column of bytes.
+    """
+    for column, part in zip(columns, stored, strict=True):
+        if isinstance(part, bytes) or (isinstance(part, str) and column.kind in MOST_BYTES):
+            found = len(part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass"))
+            most, unit = MOST_BYTES.get(column.kind), "bytes"
+        elif isinstance(part, str) and column.kind is ColumnKind.VARCHAR:
+            found, most, unit = len(part), column.length, "characters"
+        else:
+            continue
+        if most is not None and found > most:
+            return Refused(
+                RefusedKind.TOO_LONG, f"too long for column {column.name} (found {found} {unit}, limited to {most})"
+            )
+    return None

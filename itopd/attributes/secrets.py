@@ -9,7 +9,7 @@ from typing import Any
 
 from itopd.attributes.base import HistoryKind, TypeOf
 from itopd.attributes.columns import Column, ColumnKind, Stored
-from itopd.attributes.refusals import Refused, RefusedKind
+from itopd.attributes.refusals import Refused, RefusedKind, unfit
 from itopd.rules import Rules
 
 
@@ -43,6 +43,10 @@ class OneWayPassword(TypeOf[PasswordHash]):
         """Refuse: a clear password is hashed by ``access`` before it becomes a value."""
         raise Refused(RefusedKind.NOT_FROM_TEXT, f"a password has to be hashed first ({self.attribute.code})")
 
+    def check(self, value: PasswordHash) -> Refused | None:
+        """Refuse a hash that is longer than its column."""
+        return unfit(self.columns, self.encode(value))
+
     def to_text(self, value: PasswordHash) -> str:
         """Return nothing."""
         return ""
@@ -75,6 +79,10 @@ class EncryptedString(TypeOf[Encrypted]):
     def parse(self, text: str, rules: Rules, zone: tzinfo = UTC) -> Encrypted:
         """Refuse: a text is encrypted with the configured key before it becomes a value."""
         raise Refused(RefusedKind.NOT_FROM_TEXT, f"a secret has to be encrypted first ({self.attribute.code})")
+
+    def check(self, value: Encrypted) -> Refused | None:
+        """Refuse what is longer than its column once it is encrypted."""
+        return unfit(self.columns, self.encode(value))
 
     def to_text(self, value: Encrypted) -> str:
         """Return nothing."""

@@ -50,7 +50,7 @@ class Serialized(TypeOf[str]):
         """Return a table of the single cell ``text``."""
         if not text:
             return _EMPTY
-        return f'a:1:{{i:0;a:1:{{i:0;s:{len(text.encode())}:"{text}";}}}}'
+        return f'a:1:{{i:0;a:1:{{i:0;s:{len(text.encode("utf-8", "surrogatepass"))}:"{text}";}}}}'
 
     def default(self, now: str) -> str:
         """Return the model's default where it is a serialized array, else an empty one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, tzinfo
 from typing import Any, ClassVar
 
@@ -18,6 +18,19 @@ _TEXT_BYTES = 65535
 """What a TEXT column holds: a limit in bytes, beside iTop's in characters."""
 
 
+_POSIX_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
+
+
+def _matcher(pattern: str) -> Callable[[str], object] | None:
+    """Return the search for a pattern; ``None`` for one of PHP's that Python does not read, or reads differently."""
+    if _POSIX_CLASS.search(pattern):
+        return None
+    try:
+        return re.compile(pattern, re.ASCII).search
+    except (re.error, OverflowError, RecursionError):
+        return None
+
+
 class String(TypeOf[str]):
     """A line of text, and everything stored like one: template strings, languages, final classes."""
 
@@ -28,8 +41,9 @@ class String(TypeOf[str]):
 
     def __init__(self, attribute: Attribute) -> None:
         super().__init__(attribute)
-        self.limit = attribute.max_size or self.size
-        self._pattern = re.compile(attribute.pattern, re.ASCII) if attribute.pattern else None
+        self.limit = min(attribute.max_size or self.size, self.size)
+        self._pattern = attribute.pattern
+        self._matches = _matcher(attribute.pattern) if attribute.pattern else None
 
     def _columns(self) -> tuple[Column, ...]:
         return (Column(self.attribute.sql, ColumnKind.VARCHAR, self.size, default=self.default("")),)
@@ -49,9 +63,14 @@ class String(TypeOf[str]):
                 return Refused(
                     RefusedKind.TOO_LONG, f"text too long (found {size} bytes, limited to {self.byte_limit})"
                 )
-        if self._pattern is not None and value and not self._pattern.search(value):
-            return wrong_format(value, f"a text matching {self._pattern.pattern}")
-        return None
+        if not self._pattern or not value:
+            return None
+        expected = f"a text matching {self._pattern}"
+        if self._matches is None:
+            return wrong_format(
+                value, f"{expected}, which itopd cannot read: it is written for PHP, correct it in iTop"
+            )
+        return None if self._matches(value) else wrong_format(value, expected)
 
     def default(self, now: str) -> str:
         """Return the model's default."""

@@ -1,14 +1,25 @@
 """What iTop's default classes do by program when they are written (``spec/objects.md`` §9), one module each.
 
-``BEHAVIOURS`` is what ``wiring`` hands to the writer; ``ported`` tells what else iTop's PHP would do.
+``BEHAVIOURS`` is what ``wiring`` hands to the writer; ``ported`` tells what else iTop's PHP would do,
+``lost`` what an object lacks without it.
 """
 
 from itopd.behaviours.instants import CreationInstant
+from itopd.behaviours.lost import what_is_lost
 from itopd.behaviours.network_links import NetworkLinkTwin
-from itopd.behaviours.ported import UnportedGuard, unported_classes
+from itopd.behaviours.ported import Ported, UnportedGuard, unported_classes
 from itopd.behaviours.tags import TagRules
 from itopd.writing import Behaviour
 
 BEHAVIOURS: tuple[Behaviour, ...] = (NetworkLinkTwin(), CreationInstant(), TagRules())
 
-__all__ = ["BEHAVIOURS", "CreationInstant", "NetworkLinkTwin", "TagRules", "UnportedGuard", "unported_classes"]
+__all__ = [
+    "BEHAVIOURS",
+    "CreationInstant",
+    "NetworkLinkTwin",
+    "Ported",
+    "TagRules",
+    "UnportedGuard",
+    "unported_classes",
+    "what_is_lost",
+]

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from itopd.attaching import (
     Finding,
@@ -19,6 +20,7 @@ from itopd.attaching import (
     grants,
     look_at_php,
     look_at_processes,
+    look_at_rights,
     look_at_state,
     look_at_tables,
     parameters_text,
@@ -26,23 +28,42 @@ from itopd.attaching import (
     take_over,
     write_parameters,
 )
-from itopd.behaviours import unported_classes
+from itopd.behaviours import unported_classes, what_is_lost
 from itopd.cli.edge import settings_files, settings_of
 from itopd.clock import SystemClock
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, DatabaseError, RefusedError, SettingsError
-from itopd.settings import LoadedSettings, Settings
-from itopd.wiring import Application, is_attached, load, open_application, open_own_state, require_open, tasks_of
+from itopd.settings import LoadedSettings, Settings, shown_value
+from itopd.wiring import (
+    UNASKED_WITH_ITOP,
+    Application,
+    begin,
+    is_attached,
+    load,
+    open_application,
+    open_own_state,
+    require_open,
+    tasks_of,
+)
 
 _ROUND_SECONDS = 60
 """What a round of iTop's cron.php may last beyond cron_max_execution_time: it ends after the process at work."""
 _DEFAULT_FILE = "itopd.params"
+_OF_FILES = frozenset({"environment", "given", "output", "force", "simulate"})
+_OF_TAKE_OVER = frozenset({"processes", "wait"})
+"""Options that say something only beside others, by their Python names."""
+_SPELLED = {"given": "set"}
 _SYSTEM_DATA = Path("/var/lib/itopd")
 
 
 @click.command("attach")
 @click.option("--itop", "itop", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the iTop.")
 @click.option("--environment", default="production", show_default=True, help="Its environment.")
-@click.option("--database_url", metavar="URL", help="Without --itop: the database of the iTop.")
+@click.option(
+    "--database_url",
+    metavar="URL",
+    help="Without --itop: the database of the iTop. Others on the machine read it here: with a password in it, rather "
+    "--set database_url_file=PATH.",
+)
 @click.option(
     "--data_model", type=click.Path(path_type=Path), metavar="FILE", help="Its compiled datamodel-production.xml."
 )
@@ -61,7 +82,9 @@ _SYSTEM_DATA = Path("/var/lib/itopd")
 @click.option("--per_table", is_flag=True, help="Print grants per table.  [default: where iTop's tables have a prefix]")
 @click.option("--take_over", "takes_over", is_flag=True, help="Run processes here that iTop's cron.php runs so far.")
 @click.option(
-    "--processes", metavar="NAME,NAME...", help="With --take_over: these only.  [default: all that itopd can run]"
+    "--processes",
+    metavar="NAME,NAME...",
+    help="With --take_over: these only.  [default: all that itopd can run, but BackupExec]",
 )
 @click.option(
     "--wait",
@@ -92,23 +115,48 @@ def attach_command(
     With --take_over, processes of iTop are handed over to itopd, which runs them from then on; without --itop this is
     done with the settings that --config names. Exit code 1 when something is to do.
     """
-    if itop is None and database_url is None:
+    settles = itop is not None or database_url is not None or data_model is not None
+    _require_meaning(ctx, settles=settles, takes_over=takes_over)
+    if not settles:
         loaded, file = settings_of(ctx.obj), None
         _attached(loaded.settings)
     else:
         file = _target(ctx.obj, output, replaces=force or simulate)
         values = _values(itop, environment, database_url, data_model, file) | _pairs(given)
+        _require_database(itop, values)
         loaded, values = _reachable(values)
     code = EXIT_DONE
     if file is not None or not takes_over:
         code = _look(loaded, account, per_table=per_table)
     if file is not None:
         _write(file, values, loaded.settings, replaces=force, simulate=simulate)
-    if takes_over and not simulate:
+    if takes_over and simulate:
+        click.echo("would take over processes next: nothing was changed")
+    elif takes_over:
         code = max(code, _take_over(loaded.settings, processes, wait))
     elif file is not None and not simulate:
         click.echo(f"next: itopd --config {file} check; then: itopd --config {file} attach --take_over")
     ctx.exit(code)
+
+
+def _require_meaning(ctx: click.Context, *, settles: bool, takes_over: bool) -> None:
+    """Refuse options that would say nothing, lest somebody believes that they did."""
+    given = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    for names, meant, need in (
+        (_OF_FILES, settles, "--itop DIR, or --database_url and --data_model"),
+        (_OF_TAKE_OVER, takes_over, "--take_over"),
+    ):
+        useless = [f"--{_SPELLED.get(name, name)}" for name in given if name in names]
+        if useless and not meant:
+            raise SettingsError(f"{', '.join(useless)} means nothing without {need}")
+
+
+def _require_database(itop: Path | None, values: Mapping[str, str]) -> None:
+    if itop is None and not values.keys() & {"database_url", "database_url_file", "db_name"}:
+        raise SettingsError(
+            "without --itop the database is not known: give --database_url=URL, or --set database_url_file=PATH of a "
+            "file that holds it"
+        )
 
 
 def _target(config: str | None, output: Path | None, *, replaces: bool) -> Path:
@@ -189,7 +237,7 @@ def _look(loaded: LoadedSettings, account: str | None, *, per_table: bool) -> in
     settings = loaded.settings
     with open_application(settings) as application:
         findings = list(_findings(loaded, application))
-        named = account_of(*account.split("@", 1)) if account else current_account(application.database)
+        named = _account(account) if account else current_account(application.database)
         statements = (
             grants(
                 application.database,
@@ -209,6 +257,12 @@ def _look(loaded: LoadedSettings, account: str | None, *, per_table: bool) -> in
     return EXIT_DONE if all(finding.well for finding in findings) else EXIT_ISSUES
 
 
+def _account(text: str) -> str:
+    """Return ``USER[@HOST]`` as statements name it; a user may hold a ``@``, a host does not."""
+    user, at, host = text.rpartition("@")
+    return account_of(user, host) if at else account_of(text)
+
+
 def _findings(loaded: LoadedSettings, application: Application) -> Iterator[Finding]:
     settings, database = loaded.settings, application.database
     if settings.itop_config is not None:
@@ -217,6 +271,7 @@ def _findings(loaded: LoadedSettings, application: Application) -> Iterator[Find
     yield Finding("data model", f"{len(database.model)} classes, {settings.data_model}")
     yield Finding("database", database.where)
     yield from look_at_tables(database)
+    yield look_at_rights(database)
     yield look_at_php(database, settings.allow_unported)
     yield _acting(application)
     yield _labels(settings)
@@ -252,11 +307,13 @@ def _folder(about: str, folder: Path) -> Finding:
 def _write(file: Path, values: Mapping[str, str], settings: Settings, *, replaces: bool, simulate: bool) -> None:
     with open_application(settings) as application:
         about = f"the iTop in {settings.itop_root}" if settings.itop_root else application.database.where
-        text = parameters_text(about, values, unported_classes(application.database.model))
+        model = application.database.model
+        losses = {name: what_is_lost(model[name], hooks) for name, hooks in unported_classes(model).items()}
     if simulate:
-        click.echo(f"would write {file}:\n{text}", nl=False)
+        shown = {key: shown_value(key, value) for key, value in values.items()}
+        click.echo(f"would write {file}:\n{parameters_text(about, shown, losses)}", nl=False)
         return
-    write_parameters(file, text, replace=replaces)
+    write_parameters(file, parameters_text(about, values, losses), replace=replaces)
     click.echo(f"wrote {file}, readable for this account alone")
 
 
@@ -287,11 +344,14 @@ def detach_command(ctx: click.Context, processes: str | None, wait: int | None) 
 
 
 def _take_over(settings: Settings, processes: str | None, wait: int | None) -> int:
-    """Take processes over and return the exit code."""
+    """Take processes over and return the exit code.
+
+    Whoever does so says that itopd works here from now on: that is a first start as the clone guard knows it.
+    """
     _attached(settings)
     require_open(settings, writes=True)
     known = [task.name for task in tasks_of(settings) if not task.own]
-    names = known if processes is None else _names(processes)
+    names = [name for name in known if name not in UNASKED_WITH_ITOP] if processes is None else _names(processes)
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SettingsError(f"itopd cannot run {', '.join(unknown)}; it can run: {', '.join(known)}")
@@ -305,7 +365,12 @@ def _take_over(settings: Settings, processes: str | None, wait: int | None) -> i
             wait=settings.cron_max_execution_time + _ROUND_SECONDS if wait is None else wait,
             say=_say,
         )
-    return _print(outcomes)
+        refusal = begin(settings, application.database, state).refusal
+    code = _print(outcomes)
+    if refusal:
+        click.echo(f"TO DO  clone guard: {refusal}")
+        return EXIT_ISSUES
+    return code
 
 
 def _attached(settings: Settings) -> Settings:

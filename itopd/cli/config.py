@@ -6,7 +6,7 @@ import click
 
 from itopd.cli.edge import settings_of
 from itopd.cli.tables import print_table
-from itopd.settings import describe
+from itopd.settings import describe, template
 
 
 @click.group("config")
@@ -24,3 +24,9 @@ def show(config: str | None, everything: bool) -> None:
         click.echo("every setting has its default: 'itopd config show --all' lists them")
         return
     print_table(("setting", "value", "from", "meaning"), [(row.name, row.value, row.origin, row.help) for row in rows])
+
+
+@config_command.command("template", short_help="print a settings file with everything there is, commented")
+def template_() -> None:
+    """Print a parameters file that holds every setting at its default, with its meaning."""
+    click.echo(template(), nl=False)

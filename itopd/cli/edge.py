@@ -16,13 +16,13 @@ from itopd.wiring import load, set_up_log
 DEFAULT_PLACES = (Path("itopd.params"), Path("/etc/itopd/itopd.params"))
 
 
-def settings_of(config: str | None, *, log_level: int = logging.WARNING) -> LoadedSettings:
+def settings_of(config: str | None, *, log_level: int = logging.WARNING, log_to_file: bool = False) -> LoadedSettings:
     """Load the settings: the files named with ``--config``, else the first of :data:`DEFAULT_PLACES` that exists.
 
-    A command that prints its own report logs warnings only.
+    A command that prints its own report logs warnings only. What runs tasks and jobs logs where ``log_file`` says.
     """
     loaded = load(settings_files(config), {}, os.environ)
-    set_up_log(loaded.settings, log_level)
+    set_up_log(loaded.settings, log_level, to_file=log_to_file)
     for warning in loaded.warnings:
         click.echo(f"itopd: warning: {warning}", err=True)
     return loaded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from itopd.service import Progress
@@ -31,6 +31,19 @@ def terminal_progress(title: str) -> Iterator[Progress]:
     with bar:
         task = bar.add_task(title, total=None, unit="")
         yield lambda done, total, unit: bar.update(task, completed=done, total=total, unit=unit)
+
+
+@contextmanager
+def terminal_status(title: str) -> Iterator[Callable[[str], None]]:
+    """Yield what a run tells its progress in words to; it is shown on standard error, nowhere when nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - 60 ms that only a terminal needs
+    from rich.text import Text  # noqa: PLC0415
+
+    with Console(stderr=True).status(Text(title)) as shown:
+        yield lambda text: shown.update(Text(f"{title}: {text}" if text else title))
 
 
 def no_progress(done: int, total: int | None, unit: str) -> None:

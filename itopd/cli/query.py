@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from itertools import chain, islice
+from pathlib import Path
 
 import click
 
+from itopd.cli.acting import acting, first_line
 from itopd.cli.edge import settings_of
 from itopd.cli.progress import no_progress
 from itopd.cli.tables import print_table
@@ -34,16 +36,22 @@ from itopd.wiring import Application, open_application
 )
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Rows of a table.")
 @click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="Value of the query's parameter :NAME.")
+@click.option("--auth_pwd", default="", help="Its password; other users of the machine see it, so prefer a file.")
+@acting
 @click.pass_obj
 def query_command(
     config: str | None,
     text: str | None,
+    *,
     saved: str,
     check: bool,
     fields: str,
     form: str,
     limit: int,
     arguments: tuple[str, ...],
+    auth_user: str,
+    auth_pwd: str,
+    auth_pwd_file: Path | None,
 ) -> None:
     """Print what the OQL query TEXT, or a saved one, selects.
 
@@ -51,10 +59,14 @@ def query_command(
     """
     if (text is None) is not bool(saved):
         raise SettingsError("give either the TEXT of a query or a saved one with --query=ID or --query=NAME")
+    if auth_pwd and auth_pwd_file:
+        raise SettingsError("give the password either with --auth_pwd or with --auth_pwd_file")
     settings = settings_of(config).settings
+    password = first_line(auth_pwd_file) if auth_pwd_file else auth_pwd
     values = dict(_argument(word) for word in arguments)
     with open_application(settings, reads=True) as application:
-        context = application.context(application.account("", ""), output=sys.stdout.buffer, progress=no_progress)
+        account = application.account(auth_user, password)
+        context = application.context(account, output=sys.stdout.buffer, progress=no_progress)
         if text is None:
             text, fields = _saved(application, saved, fields)
         try:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from itopd.heartbeat import TickReport
 
 
-def print_report(report: TickReport) -> None:
-    """Print a line per run, per thing that others are at work on, and per problem."""
+def print_report(report: TickReport, *, err: bool = False, nothing: str = "nothing is due") -> None:
+    """Print a line per run, per thing that others are at work on, and per problem; ``err``: on standard error."""
+    say = partial(click.echo, err=err)
     for run in report.runs:
         end = "handed back" if run.handed_back else "done" if run.succeeded else f"FAILED ({run.exit_code})"
-        click.echo(f"{run.subject.name}: {end} in {run.seconds:.1f} s: {run.message if run.succeeded else run.error}")
+        told = (run.message if run.succeeded else run.error).rstrip()
+        say(f"{run.subject.name}: {end} in {run.seconds:.1f} s{': ' if told else ''}{told}")
     for held in report.held:
-        click.echo(f"{held.subject.name}: at work at {held.owner} since {held.since:%Y-%m-%d %H:%M:%S} UTC")
+        say(f"{held.subject.name}: at work at {held.owner} since {held.since:%Y-%m-%d %H:%M:%S} UTC")
+    for subject in report.queued:
+        say(f"{subject.name}: waits for a worker")
     for problem in report.problems:
-        click.echo(f"TO DO: {problem}")
+        say(f"TO DO: {problem}")
     if report.refused:
-        click.echo(f"REFUSED: {report.refused}")
-    if not (report.runs or report.held or report.problems or report.refused):
-        click.echo("nothing is due")
+        say(f"REFUSED: {report.refused}")
+    if not (report.runs or report.held or report.queued or report.problems or report.refused):
+        say(nothing)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import click
 
+from itopd.cli.acting import first_line
 from itopd.cli.edge import settings_of
 from itopd.clock import SystemClock, to_itop
 from itopd.database import Database
 from itopd.datamodel import LeftOut
 from itopd.dictionary import ENGLISH
-from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, MissingFile, RefusedError, SettingsError
+from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, RefusedError, SettingsError
 from itopd.heartbeat.status import owners_of
 from itopd.installation import Administrator, install, new_password
 from itopd.mail import names_of, redirection_of
@@ -30,6 +31,7 @@ from itopd.wiring import (
     open_application,
     open_configured_database,
     open_own_state,
+    record_start,
     standing,
     tasks_of,
     writer_of,
@@ -49,15 +51,16 @@ _SHOWN = 3
 def init_command(config: str | None, admin_login: str, admin_password_file: Path | None) -> None:
     """Create iTop's tables, its profiles and an administrator in an empty database."""
     settings = settings_of(config).settings
-    password = new_password() if admin_password_file is None else _first_line(admin_password_file)
+    password = new_password() if admin_password_file is None else first_line(admin_password_file)
     _make_folder(settings.data_folder)
     database, clock = open_configured_database(settings), SystemClock()
     try:
         writer = writer_of(database, settings.rules, clock)
         database.connect().close()
         # First what can be refused: once the account exists, its password must be shown.
-        open_state(settings.effective_state_url, serves=database.identity).close()
-        tables = install(database, writer, clock, Administrator(admin_login, password))
+        with closing(open_state(settings.effective_state_url, serves=database.identity)) as state:
+            tables = install(database, writer, clock, Administrator(admin_login, password))
+            record_start(settings, database, state)
     finally:
         database.close()
     click.echo(f"created {tables} tables in {database.where}")
@@ -72,16 +75,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"data_folder {folder} cannot be made ({error.strerror}): correct data_folder") from error
-
-
-def _first_line(path: Path) -> str:
-    try:
-        password = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].strip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MissingFile(f"cannot read the password file {path}: {error}") from error
-    if not password:
-        raise SettingsError(f"the first line of {path} is empty: write the administrator's password there")
-    return password
 
 
 @click.command("check")

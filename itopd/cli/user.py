@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from itopd import users
+from itopd.cli.acting import acting, first_line
 from itopd.cli.edge import settings_of
 from itopd.cli.progress import no_progress
 from itopd.cli.tables import print_table
-from itopd.errors import MissingFile, SettingsError
+from itopd.errors import SettingsError
 from itopd.service import Context
 from itopd.users import NewUser, Status, User
 from itopd.wiring import open_application, require_open
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-STANDARD_INPUT = Path("-")
 
 
 @click.group("user")
@@ -33,17 +29,6 @@ def user_command() -> None:
     Passwords come from a file, from standard input or from a prompt, never from the command line, where everybody on
     the machine can read them.
     """
-
-
-def _acting(command: _Command) -> _Command:
-    """Add the options that say who acts."""
-    user = click.option(
-        "--auth_user", default="", help="Login of the account that acts.  [default: the setting run_as]"
-    )
-    password = click.option(
-        "--auth_pwd_file", type=click.Path(path_type=Path), help="File whose first line is its password."
-    )
-    return user(password(command))
 
 
 _password_file = click.option(
@@ -57,10 +42,10 @@ _password_file = click.option(
 def _context(config: str | None, auth_user: str, auth_pwd_file: Path | None, *, writes: bool) -> Iterator[Context]:
     settings = settings_of(config).settings
     require_open(settings, writes=writes)
-    auth_pwd = "" if auth_pwd_file is None else _first_line(auth_pwd_file)
+    auth_pwd = "" if auth_pwd_file is None else first_line(auth_pwd_file)
     with open_application(settings) as application:
         account = application.account(auth_user, auth_pwd)
-        yield application.context(account, output=sys.stdout.buffer, progress=no_progress)
+        yield application.context(account, output=sys.stdout.buffer, progress=no_progress, performed=users.PERFORMED)
 
 
 @user_command.command("add", short_help="create a local account")
@@ -76,7 +61,7 @@ def _context(config: str | None, auth_user: str, auth_pwd_file: Path | None, *, 
 )
 @click.option("--language", default="", help="Like 'FR FR'.  [default: the setting default_language]")
 @_password_file
-@_acting
+@acting
 @click.pass_obj
 def add(
     config: str | None,
@@ -102,7 +87,7 @@ def add(
 @user_command.command("passwd", short_help="set a password")
 @click.argument("login")
 @_password_file
-@_acting
+@acting
 @click.pass_obj
 def passwd(
     config: str | None, login: str, password_file: Path | None, auth_user: str, auth_pwd_file: Path | None
@@ -115,7 +100,7 @@ def passwd(
 
 @user_command.command("list", short_help="the accounts: profiles, organizations, status")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-@_acting
+@acting
 @click.pass_obj
 def list_(config: str | None, as_json: bool, auth_user: str, auth_pwd_file: Path | None) -> None:
     """List the accounts that the acting one may see."""
@@ -134,7 +119,7 @@ def list_(config: str | None, as_json: bool, auth_user: str, auth_pwd_file: Path
 @user_command.command("show", short_help="one account")
 @click.argument("login")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
-@_acting
+@acting
 @click.pass_obj
 def show(config: str | None, login: str, as_json: bool, auth_user: str, auth_pwd_file: Path | None) -> None:
     """Show the account LOGIN."""
@@ -159,7 +144,7 @@ def show(config: str | None, login: str, as_json: bool, auth_user: str, auth_pwd
 
 @user_command.command("disable", short_help="let an account log in no more")
 @click.argument("login")
-@_acting
+@acting
 @click.pass_obj
 def disable(config: str | None, login: str, auth_user: str, auth_pwd_file: Path | None) -> None:
     """Disable the account LOGIN: it is refused everywhere."""
@@ -168,7 +153,7 @@ def disable(config: str | None, login: str, auth_user: str, auth_pwd_file: Path 
 
 @user_command.command("enable", short_help="let an account log in again")
 @click.argument("login")
-@_acting
+@acting
 @click.pass_obj
 def enable(config: str | None, login: str, auth_user: str, auth_pwd_file: Path | None) -> None:
     """Enable the account LOGIN."""
@@ -194,20 +179,8 @@ def _json(one: User) -> str:
 def _password(login: str, file: Path | None) -> str:
     """Return the password to set: of a file, of standard input, or typed twice."""
     if file is not None:
-        return _first_line(file)
+        return first_line(file)
     if not sys.stdin.isatty():
         raise SettingsError("no terminal to ask for the password: give --password_file=FILE, or - for standard input")
     password: str = click.prompt(f"Password of '{login}'", hide_input=True, confirmation_prompt=True, err=True)
-    return password
-
-
-def _first_line(path: Path) -> str:
-    try:
-        text = sys.stdin.readline() if path == STANDARD_INPUT else path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MissingFile(f"cannot read the password file {path}: {error}") from error
-    password = text.split("\n", 1)[0].removesuffix("\r")
-    if not password:
-        where = "standard input" if path == STANDARD_INPUT else str(path)
-        raise SettingsError(f"the first line of {where} is empty: write the password there")
     return password

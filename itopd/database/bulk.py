@@ -6,14 +6,15 @@ SQLAlchemy would compile a long ``VALUES`` list anew for each chunk; these state
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from itopd.attributes import Stored
+from itopd.attributes import Stored, rounded
 from itopd.database.postgresql import Unstorable, nul_in
-from itopd.database.sql_types import array_type
+from itopd.database.sql_types import KEPT_DIGITS, StoredDecimal, array_type
 
 _ROWS: Final = 1000
 _BYTES: Final = 1_000_000
@@ -29,6 +30,8 @@ def insert_rows(
     if connection.dialect.name == "postgresql":
         _insert_arrays(connection, table, columns, rows)
         return
+    if connection.dialect.name == "sqlite":
+        _require_kept_decimals(table, columns, rows)
     quote = connection.dialect.identifier_preparer.quote
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     names = ", ".join(map(quote, columns))
@@ -49,6 +52,7 @@ def update_rows(
     quote = connection.dialect.identifier_preparer.quote
     key = quote(next(iter(table.primary_key)).name)
     if connection.dialect.name == "sqlite":
+        _require_kept_decimals(table, columns, list(rows.values()))
         assignments = ", ".join(f"{quote(column)} = ?" for column in columns)
         statement = f"UPDATE {quote(table.name)} SET {assignments} WHERE {key} = ?"  # noqa: S608 - names are the model's
         connection.exec_driver_sql(statement, [(*values, row_id) for row_id, values in rows.items()])
@@ -66,6 +70,20 @@ def update_rows(
             f"ON v.id = t.{key} SET {assignments}"
         )
         connection.exec_driver_sql(statement, tuple(value for row in part for value in row))
+
+
+def _require_kept_decimals(table: sa.Table, columns: Sequence[str], rows: Sequence[Sequence[Stored]]) -> None:
+    """Raise :class:`Unstorable` for a decimal with more digits than SQLite's floating point keeps: 15 at least."""
+    for place, column in enumerate(columns):
+        kind = table.c[column].type
+        if not isinstance(kind, StoredDecimal) or kind.digits <= KEPT_DIGITS:
+            continue
+        for value in (row[place] for row in rows):
+            if isinstance(value, Decimal) and rounded(Decimal(str(float(value))), kind.scale) != value:
+                raise Unstorable(
+                    f"column {table.name}.{column} cannot hold {value} on SQLite, which keeps {KEPT_DIGITS} digits; "
+                    "keep this data on MariaDB or PostgreSQL"
+                )
 
 
 def _insert_arrays(

@@ -128,21 +128,24 @@ def codes() -> Codes:
     )
 
 
-def equal_characters(character: str) -> str:
-    """Return the characters of the BMP that have the same weights as one, itself first; blanks and what counts for
-    nothing have no others. (All characters beyond the BMP have the weights of U+FFFD.)"""
-    weights = _weights()
-    code = weights.character.get(character, b"")
-    same = "" if code in {b"", weights.blank} else _by_code().get(code, "")
-    return character + same.replace(character, "")
+def like_characters(character: str) -> str:
+    """Return all characters that ``LIKE`` takes for one, itself among them, in their order.
+
+    MariaDB compares one character with one: alike are those with the same weights of their own, all blanks among
+    themselves, and all that count for nothing. What has computed weights (ideographs, everything beyond the BMP) is
+    like itself only, although ``=`` finds all characters beyond the BMP equal.
+    """
+    return _alike().get(character, character)
 
 
 @cache
-def _by_code() -> Mapping[bytes, str]:
-    found: dict[bytes, list[str]] = {}
-    for character, code in codes().characters.items():
-        found.setdefault(code, []).append(character)
-    return {code: "".join(characters) for code, characters in found.items()}
+def _alike() -> Mapping[str, str]:
+    by_code: dict[bytes, list[str]] = {}
+    characters = codes().characters
+    for character, code in characters.items():
+        by_code.setdefault(code, []).append(character)
+    groups = {code: "".join(sorted(same)) for code, same in by_code.items()}
+    return {character: groups[code] for character, code in characters.items()}
 
 
 @cache

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -16,6 +18,7 @@ from itopd.attributes import TEXT_KINDS
 from itopd.database import ids, locks, schema
 from itopd.database.collation import collation_key
 from itopd.database.engines import PURPOSE, Purpose, open_engine, reason, where
+from itopd.database.repeating import Repeats, TransactionUndone, was_undone
 from itopd.database.tables import TableDefinition, build_table, define_table
 from itopd.datamodel import Lacks, Model
 from itopd.errors import DatabaseError, ModelError, RefusedError
@@ -23,12 +26,23 @@ from itopd.errors import DatabaseError, ModelError, RefusedError
 SqlFunction = Callable[..., Any]
 """A deterministic function that SQLite calls."""
 
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
 
 class Database:
     """A database with iTop's layout. Made by :func:`open_database`."""
 
     def __init__(
-        self, engine: Engine, model: Model, timezone: ZoneInfo, prefix: str = "", *, read_only: bool = False
+        self,
+        engine: Engine,
+        model: Model,
+        timezone: ZoneInfo,
+        prefix: str = "",
+        *,
+        read_only: bool = False,
+        repeats: Repeats = Repeats(),  # noqa: B008 - it never changes
     ) -> None:
         self.engine: Final = engine
         self.model: Final = model
@@ -38,6 +52,8 @@ class Database:
         """What the names of all tables start with (``db_subname``)."""
         self.read_only: Final = read_only
         """Whether :meth:`write` refuses, whatever the server would allow."""
+        self.repeats: Final = repeats
+        """How often :meth:`transact` does an undone transaction again."""
         self.metadata: Final = sa.MetaData()
         self._definitions: dict[str, TableDefinition] = {}
         self._tables: dict[str, sa.Table] = {}
@@ -89,6 +105,10 @@ class Database:
         """Return a transaction for reading that sees one snapshot of the data. It is rolled back at the end."""
         return self._transaction("read")
 
+    def look(self) -> AbstractContextManager[Connection]:
+        """Return a connection for one quick query: nothing is sent before it, and a second one may see newer data."""
+        return self._transaction("look")
+
     def write(self) -> AbstractContextManager[Connection]:
         """Return a transaction for writing: committed at the end, rolled back when an exception leaves it.
 
@@ -99,6 +119,26 @@ class Database:
             raise RefusedError(f"{self.where} is opened for reading only: nothing is written there")
         return self._transaction("write")
 
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Return what ``work`` returns, done in a transaction of :meth:`write`.
+
+        A transaction that the server undoes for the sake of others (a dead lock, a lock that others keep) is done again
+        as a whole, so ``work`` must begin anew each time: what it noted in memory was never written. Raises what
+        :meth:`write` raises; :class:`TransactionUndone` when the last attempt was undone too.
+        """
+        attempt = 1
+        while True:
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except TransactionUndone as error:
+                if attempt > self.repeats.count:
+                    raise
+                pause = self.repeats.pause(attempt)
+                _log.warning("transaction_undone", reason=error.message, attempt=attempt, again_in_seconds=pause)
+            time.sleep(pause)
+            attempt += 1
+
     @contextmanager
     def _transaction(self, purpose: Purpose) -> Iterator[Connection]:
         connection = self.connect()
@@ -107,9 +147,10 @@ class Database:
             connection.begin()
             yield connection
             if purpose == "write" and connection.in_transaction():
-                connection.commit()
+                _commit(connection)
         except DBAPIError as error:
-            raise DatabaseError(f"{self.where} refused: {reason(error)}") from error
+            kind = TransactionUndone if was_undone(error) else DatabaseError
+            raise kind(f"{self.where} refused: {reason(error)}") from error
         finally:
             _give_back(connection)
 
@@ -203,6 +244,15 @@ class Database:
         self.engine.dispose()
 
 
+def _commit(connection: Connection) -> None:
+    """Commit; a connection that refuses is closed, since SQLAlchemy would give it to others with what is open on it."""
+    try:
+        connection.commit()
+    except BaseException:
+        connection.invalidate()
+        raise
+
+
 def _give_back(connection: Connection) -> None:
     """Close a connection, which rolls back what is open; the server itself did so if the connection is broken."""
     try:
@@ -213,24 +263,40 @@ def _give_back(connection: Connection) -> None:
         connection.close()
 
 
-def open_database(url: str, model: Model, timezone: ZoneInfo, prefix: str = "", *, read_only: bool = False) -> Database:
+def open_database(
+    url: str,
+    model: Model,
+    timezone: ZoneInfo,
+    prefix: str = "",
+    *,
+    read_only: bool = False,
+    repeats: Repeats = Repeats(),  # noqa: B008 - it never changes
+) -> Database:
     """Return the database at a URL; the first connection is made when it is first needed.
 
     ``sqlite:///path``, ``postgresql://user:password@host:5432/database`` or ``mysql://...`` (``mariadb://`` is the
     same). ``read_only``: a file must be there already and is never written to; on every engine
     :meth:`Database.write` refuses. Raises :class:`SettingsError` or :class:`DatabaseError` when the URL cannot be used.
     """
-    return Database(open_engine(url, read_only=read_only), model, timezone, prefix, read_only=read_only)
+    engine = open_engine(url, read_only=read_only)
+    return Database(engine, model, timezone, prefix, read_only=read_only, repeats=repeats)
 
 
-def open_fitted_database(url: str, load: Callable[[Lacks], Model], timezone: ZoneInfo, prefix: str = "") -> Database:
+def open_fitted_database(
+    url: str,
+    load: Callable[[Lacks], Model],
+    timezone: ZoneInfo,
+    prefix: str = "",
+    *,
+    repeats: Repeats = Repeats(),  # noqa: B008 - it never changes
+) -> Database:
     """Return the database at a URL with the model that ``load`` makes of what the database lacks of core classes.
 
     Connects at once; raises as :func:`open_database`, and :class:`DatabaseError` when the database is away.
     """
     engine = open_engine(url)
     try:
-        return Database(engine, load(schema.lacks_of(engine, prefix)), timezone, prefix)
+        return Database(engine, load(schema.lacks_of(engine, prefix)), timezone, prefix, repeats=repeats)
     except BaseException:
         engine.dispose()
         raise

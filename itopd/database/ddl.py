@@ -46,6 +46,9 @@ _POSTGRESQL_TYPES: Final = {
 }
 _POSTGRESQL_NAME: Final = 63
 """Bytes of a name that PostgreSQL keeps; it cuts the rest off without an error."""
+_POSTGRESQL_INDEXED: Final = 255
+"""Characters of the longest texts that are indexed; their keys have some 6 bytes a character at most, but for a few
+squared words of East Asia."""
 
 
 def create_statements(dialect: str, definition: TableDefinition, prefix: str) -> Iterator[str]:
@@ -120,9 +123,17 @@ def _postgresql_table(definition: TableDefinition, prefix: str) -> Iterator[str]
     lines += [_checked(column, postgresql_column_type(column)) for column in definition.columns]
     yield f'CREATE TABLE "{table}" (\n  ' + ",\n  ".join(lines) + "\n)"
     for index in definition.indexes:
-        if index.kind is not IndexKind.FULL_TEXT:
-            parts = ", ".join(_keyed_part(definition.column(name)) for name in index.columns)
+        columns = [definition.column(name) for name in index.columns]
+        if index.kind is not IndexKind.FULL_TEXT and not any(map(_is_long, columns)):
+            parts = ", ".join(map(_keyed_part, columns))
             yield f'CREATE INDEX "{_postgresql_index_name(f"{table}__{index.name}")}" ON "{table}" ({parts})'
+
+
+def _is_long(column: Column) -> bool:
+    """Return whether a column holds texts whose keys PostgreSQL cannot index: an entry has 2,704 bytes at most."""
+    if column.kind is ColumnKind.VARCHAR:
+        return column.length > _POSTGRESQL_INDEXED
+    return column.kind in {ColumnKind.TEXT, ColumnKind.LONGTEXT}
 
 
 def _postgresql_index_name(name: str) -> str:
@@ -133,11 +144,16 @@ def _postgresql_index_name(name: str) -> str:
     return name.encode()[: _POSTGRESQL_NAME - 9].decode(errors="ignore") + "_" + digest
 
 
+def sqlite_column_type(column: Column) -> str:
+    """Return the type of a column as its table declares it, which settles how SQLite compares its values."""
+    return _SQLITE_TYPES.get(column.kind, "TEXT")
+
+
 def _sqlite_table(definition: TableDefinition, prefix: str) -> Iterator[str]:
     table = prefix + definition.name
     numbered = " AUTOINCREMENT" if definition.is_root and definition.autoincrement else ""
     lines = [f'"{definition.key_column}" INTEGER PRIMARY KEY{numbered}']
-    lines += [_checked(column, _SQLITE_TYPES.get(column.kind, "TEXT")) for column in definition.columns]
+    lines += [_checked(column, sqlite_column_type(column)) for column in definition.columns]
     yield f'CREATE TABLE "{table}" (\n  ' + ",\n  ".join(lines) + "\n)"
     for index in definition.indexes:
         if index.kind is IndexKind.FULL_TEXT:

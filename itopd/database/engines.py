@@ -18,13 +18,15 @@ import sqlalchemy as sa
 from pymysql.constants import FIELD_TYPE
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from itopd.database.collation import collation_key
+from itopd.database.pools import pooled_engine
 from itopd.database.postgresql import open_postgresql
+from itopd.database.unchecked_tls import connect_quickly
 from itopd.errors import DatabaseError, SettingsError
 
-Purpose = Literal["read", "write"]
+Purpose = Literal["read", "look", "write"]
 PURPOSE: Final = "itopd_purpose"
 """Execution option of a connection: what its transactions are for."""
 
@@ -126,8 +128,9 @@ def _sqlite(url: URL, *, read_only: bool) -> Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get(PURPOSE) == "write"
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        purpose = connection.get_execution_options().get(PURPOSE)
+        if purpose != "look":
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if purpose == "write" else "BEGIN")
 
     return engine
 
@@ -152,21 +155,10 @@ def _mysql(url: URL) -> Engine:
     if url.get_driver_name() == "pymysql":
         converters: dict[Any, Any] = pymysql.converters.conversions
         arguments["conv"] = {kind: convert for kind, convert in converters.items() if kind not in _PLAIN_TEXT}
-    try:
-        engine = sa.create_engine(
-            url,
-            connect_args=arguments,
-            hide_parameters=True,
-            isolation_level="REPEATABLE READ",
-            pool_size=5,
-            max_overflow=10,
-            pool_pre_ping=True,
-            pool_recycle=3600,
-        )
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise DatabaseError(
-            f"the driver of the database URL is missing ({error}); install it or use mysql://"
-        ) from None
+    engine = pooled_engine(
+        url, arguments, without_driver="install it or use mysql://", isolation_level="REPEATABLE READ"
+    )
+    connect_quickly(engine)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _record: object) -> None:

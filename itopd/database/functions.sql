@@ -4,13 +4,14 @@
 -- All are immutable and give NULL, never an error, for what they cannot take. Dates that are none are NULL; MySQL's zero
 -- date, which is below all others, is '-infinity'.
 
--- Whether a text is like a pattern that is known only when the query runs. Each character becomes a delimiter and the
--- digest of its collation key, or its own where it has none (control characters, blanks): then LIKE itself compares them.
+-- Whether a text is like a pattern that is known only when the query runs. Each character becomes a delimiter and a
+-- digest, of its weights (the x keeps those of blanks) or, for an ideograph and beyond the BMP, of itself: then LIKE
+-- compares the digests.
 CREATE OR REPLACE FUNCTION itop_like_characters(characters text[]) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT COALESCE(string_agg('|' || CASE
-      WHEN itop_key(one) = itop_key('') THEN md5(one)
-      ELSE md5(itop_key(one))
+      WHEN ascii(one) BETWEEN 13312 AND 19893 OR ascii(one) BETWEEN 19968 AND 40869 OR ascii(one) > 65535 THEN md5(one)
+      ELSE md5(itop_key(one || 'x'))
     END, '' ORDER BY place), '')
   FROM unnest(characters) WITH ORDINALITY AS each (one, place)
 $$;
@@ -18,16 +19,19 @@ $$;
 CREATE OR REPLACE FUNCTION itop_like(value text, pattern text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
-  found text[];
-  digests text := '';
+  digests text;
 BEGIN
-  FOR found IN SELECT regexp_matches(pattern, '(%)|(_)|\\(.)|(.)', 'g') LOOP
-    digests := digests || CASE
-      WHEN found[1] IS NOT NULL THEN '%'
-      WHEN found[2] IS NOT NULL THEN '|' || repeat('_', 32)
-      ELSE itop_like_characters(ARRAY[COALESCE(found[3], found[4])])
-    END;
-  END LOOP;
+  -- What must be there is longer than the text: a huge pattern is not worth its digests.
+  IF length(value) < length(replace(regexp_replace(pattern, '\\.', 'x', 'g'), '%', '')) THEN
+    RETURN false;
+  END IF;
+  SELECT COALESCE(string_agg(CASE
+      WHEN part[1] IS NOT NULL THEN '%'
+      WHEN part[2] IS NOT NULL THEN '|' || repeat('_', 32)
+      ELSE itop_like_characters(ARRAY[COALESCE(part[3], part[4])])
+    END, '' ORDER BY place), '')
+  INTO digests
+  FROM regexp_matches(pattern, '(%)|(_)|\\(.)|(.)', 'g') WITH ORDINALITY AS each (part, place);
   RETURN itop_like_characters(string_to_array(value, NULL)) LIKE digests;
 END
 $$;

@@ -9,8 +9,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import NoSuchModuleError
 
+from itopd.database.pools import pooled_engine
 from itopd.errors import DatabaseError, RefusedError
 
 OLDEST_SERVER: Final = 14
@@ -59,20 +59,11 @@ def open_postgresql(url: URL, purpose_option: str) -> Engine:
 def postgresql_engine(url: URL, session: str) -> Engine:
     """Return an engine whose connections have run the statements of ``session``, which set them up."""
     arguments: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "itopd"}
-    try:
-        engine = sa.create_engine(
-            url,
-            connect_args={name: value for name, value in arguments.items() if name not in url.query},
-            hide_parameters=True,
-            pool_size=5,
-            max_overflow=10,
-            pool_pre_ping=True,
-            pool_recycle=3600,
-        )
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise DatabaseError(
-            f"the driver of PostgreSQL is missing ({error}); install it: pip install 'itopd[postgresql]'"
-        ) from None
+    engine = pooled_engine(
+        url,
+        {name: value for name, value in arguments.items() if name not in url.query},
+        without_driver="install it: pip install 'itopd[postgresql]'",
+    )
 
     @sa.event.listens_for(engine, "connect", insert=True)  # before SQLAlchemy asks, which another encoding confuses
     def prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg is no requirement

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from itopd.attributes import bind
+from itopd.attributes import ColumnKind, bind
 from itopd.database.collation_sql import KEY_FUNCTION, KEY_FUNCTIONS, key_body, key_functions
-from itopd.database.ddl import create_statements, mysql_column_type, postgresql_column_type
+from itopd.database.ddl import create_statements, mysql_column_type, postgresql_column_type, sqlite_column_type
 from itopd.database.engines import reason, where
+from itopd.database.enum_lists import Lists, checked_lists
 from itopd.database.functions import oql_functions
 from itopd.database.tables import TableDefinition
 from itopd.datamodel import Attribute, Declaration, Lacks
@@ -20,7 +21,11 @@ from itopd.errors import DatabaseError, RefusedError
 if TYPE_CHECKING:
     from itopd.database.database import Database
 
-_COLUMN_TYPES: Final = {"mysql": mysql_column_type, "postgresql": postgresql_column_type}
+_COLUMN_TYPES: Final = {
+    "mysql": mysql_column_type,
+    "postgresql": postgresql_column_type,
+    "sqlite": sqlite_column_type,
+}
 
 
 def create(database: Database) -> None:
@@ -109,12 +114,13 @@ def is_empty(database: Database) -> bool:
 
 
 def differences(database: Database) -> list[str]:
-    """Return one sentence per missing table or column, per column of another type, and per odd column.
+    """Return one sentence per missing table or column, per column of another type or list, and per odd column.
 
     Columns of core classes beside an iTop's own XML may be of another type: an older iTop's are.
     """
     with database.read() as connection:
         existing = existing_columns(connection)
+        lists = None if database.dialect == "mysql" else checked_lists(connection)
         found = _differing_functions(connection) if database.dialect == "postgresql" else []
     core = {database.model[name].table for name in database.model.core}
     for definition in database.definitions():
@@ -126,6 +132,7 @@ def differences(database: Database) -> list[str]:
             found += _differing_columns(definition, name, columns)
             if definition.name not in core:
                 found += _differing_types(database.dialect, definition, name, columns)
+                found += _differing_lists(definition, name, columns, lists) if lists is not None else []
     return sorted(found)
 
 
@@ -151,15 +158,33 @@ def _differing_functions(connection: Connection) -> list[str]:
 def _differing_types(
     dialect: str, definition: TableDefinition, name: str, columns: dict[str, tuple[str, bool]]
 ) -> list[str]:
-    expected_type = _COLUMN_TYPES.get(dialect)
-    if expected_type is None:
-        return []
+    expected_type = _COLUMN_TYPES[dialect]
     kinds = ((column, columns.get(_folded(column.name)), expected_type(column)) for column in definition.columns)
     return [
         f"column {name}.{column.name} is {actual[0]}, expected {expected}"
         for column, actual, expected in kinds
         if actual is not None and not _same_type(actual[0], expected)
     ]
+
+
+def _differing_lists(
+    definition: TableDefinition, name: str, columns: dict[str, tuple[str, bool]], lists: Lists
+) -> list[str]:
+    """Name the enums whose list is not the model's; on MariaDB their type tells."""
+    found: list[str] = []
+    for column in definition.columns:
+        if column.kind is not ColumnKind.ENUM or _folded(column.name) not in columns:
+            continue
+        codes, expected = lists.get((_folded(name), _folded(column.name))), frozenset(column.values)
+        if codes is None:
+            found.append(f"column {name}.{column.name} takes any text, expected a check for {_listed(expected)}")
+        elif codes != expected:
+            found.append(f"column {name}.{column.name} takes {_listed(codes)}, expected {_listed(expected)}")
+    return found
+
+
+def _listed(codes: frozenset[str]) -> str:
+    return ", ".join(f"'{code}'" for code in sorted(codes))
 
 
 def _differing_columns(definition: TableDefinition, name: str, columns: dict[str, tuple[str, bool]]) -> list[str]:

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
-from itopd.attributes import BINARY_KINDS, Column, ColumnKind
+from itopd.attributes import BINARY_KINDS, Column, ColumnKind, rounded
 
 _INTEGERS = frozenset({ColumnKind.INT, ColumnKind.UNSIGNED, ColumnKind.TINYINT, ColumnKind.TINYINT_UNSIGNED})
 _NATIVE_DATES = {ColumnKind.DATE: "DATE", ColumnKind.DATETIME: "TIMESTAMP(0)"}
 
+KEPT_DIGITS: Final = 15
+"""Digits that every number of SQLite's floating point keeps."""
 
 INTEGER: Final[TypeEngine[int]] = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 """Of ids and other whole numbers. One that no column holds is looked up in vain; PostgreSQL makes no INTEGER of it."""
@@ -38,7 +40,7 @@ class StoredDecimal(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ANN401, ARG002
         """Return the number as the column shows it."""
-        return None if value is None else Decimal(str(value)).quantize(Decimal(1).scaleb(-self.scale))
+        return None if value is None else rounded(Decimal(str(value)), self.scale)
 
 
 class _NativeDate(UserDefinedType[str]):

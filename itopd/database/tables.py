@@ -9,7 +9,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from itopd.attributes import TEXT_KINDS, Column, ColumnKind, bind
+from itopd.attributes import Column, ColumnKind, bind
 from itopd.database.sql_types import INTEGER, sql_type
 from itopd.datamodel import Class
 
@@ -116,11 +116,11 @@ def _indexes(cls: Class) -> Iterator[Index]:
 
 
 def _look_ups(cls: Class, columns: Mapping[str, Column], indexed: set[tuple[str, ...]]) -> Iterator[Index]:
-    """Yield the text columns that imports find objects by and that iTop leaves without index."""
+    """Yield the columns of short text that imports find objects by and that iTop leaves without index."""
     for code in dict.fromkeys((*cls.reconciliation, *cls.name_attributes)):
         attribute = cls.attributes.get(code)
         if attribute is None or attribute.origin != cls.name or not attribute.is_stored:
             continue
         column = columns.get(attribute.sql)
-        if column and column.kind in TEXT_KINDS - {ColumnKind.ENUM} and (column.name,) not in indexed:
+        if column and column.kind is ColumnKind.VARCHAR and (column.name,) not in indexed:
             yield Index((column.name,), IndexKind.LOOK_UP)

@@ -16,6 +16,7 @@ from itopd.datamodel.consistency import check_references
 from itopd.datamodel.declaration import Declaration, DeclaredRule, parent_of
 from itopd.datamodel.lifecycle import LifeCycle, states_of_enum
 from itopd.datamodel.model import Attribute, Class, Model, UniquenessRule
+from itopd.datamodel.source import DEEPEST
 from itopd.datamodel.user_rights import UserRights
 
 Attributes = dict[str, Attribute]
@@ -138,6 +139,8 @@ class _Assembly:
         place = self.declared[field.origin].place.within(f"field {field.code}")
         if step in via:
             place.refuse("external fields lead round in a circle")
+        if len(via) == DEEPEST:
+            place.refuse(f"it leads through more than {DEEPEST} keys")
         key = self.plain[name].get(field.key or "")
         if key is None or key.target is None:
             place.refuse(f"it goes through '{field.key}', which is no external key")
@@ -298,10 +301,11 @@ class _Assembly:
         if not count:
             return declared.name
         entry = self.texts.get("EN US", {}).get(f"Class:{declared.name}/Name", "")
+        numbers = [str(number) for number in range(1, count + 1)]
         for text in (self.name_formats.get(declared.name), entry, declared.name_format):
-            if text and all(1 <= int(number) <= count for number in _PLACEHOLDER.findall(text)):
+            if text and set(_PLACEHOLDER.findall(text)) <= set(numbers):
                 return text
-        return " ".join(f"%{number}$s" for number in range(1, count + 1))
+        return " ".join(f"%{number}$s" for number in numbers)
 
 
 _PLACEHOLDER = re.compile(r"%(\d+)\$s", re.ASCII)
@@ -370,6 +374,8 @@ def _lineages(declared: Mapping[str, Declaration]) -> dict[str, tuple[str, ...]]
             declaration = declared[name]
             if name in heirs:
                 declaration.place.refuse(f"it descends from itself: {' < '.join((*heirs, name))}")
+            if len(heirs) == DEEPEST:
+                declaration.place.refuse(f"more than {DEEPEST} classes descend from each other here")
             parent = parent_of(declaration, declared)
             if parent is not None and parent not in declared:
                 declaration.place.refuse(f"its parent '{parent}' is no class of the data model")

@@ -8,7 +8,7 @@ from typing import Any
 
 from itopd.datamodel import types
 from itopd.datamodel.model import NOW, Attribute, OnTargetDelete, Redundancy, Threshold
-from itopd.datamodel.source import XSI_TYPE, Element, Place, children, ids_of, text_of, truth_of, words_of
+from itopd.datamodel.source import XSI_TYPE, Element, Place, children, ids_of, text_of, truth_of, whole_number, words_of
 
 _ON_TARGET_DELETE: Mapping[str, OnTargetDelete] = {
     "": OnTargetDelete.AUTO,
@@ -87,7 +87,7 @@ def _boolean(text: str, *, nullable: bool) -> bool | None:
     # iTop takes the text for a number, so a default of "true" is 0 in its database (model.md, Columns).
     if not text:
         return None if nullable else False
-    return text.isdecimal() and int(text) != 0
+    return text.isascii() and text.isdecimal() and text.strip("0") != ""
 
 
 def _tracking_level(element: Element, kind: str, place: Place, tracking: LinkTracking) -> int:
@@ -109,9 +109,10 @@ def _required(element: Element, tag: str, place: Place) -> str:
 
 def _number(element: Element, tag: str, place: Place) -> int:
     text = text_of(element, tag)
-    if not text.isdecimal():
+    number = whole_number(text)
+    if number is None:
         place.refuse(f"<{tag}> must be a number, not '{text}'")
-    return int(text)
+    return number
 
 
 def _key(_child: Children, element: Element, place: Place) -> dict[str, Any]:
@@ -205,8 +206,17 @@ def _code_set(child: Children, element: Element, place: Place) -> dict[str, Any]
     }
 
 
+_MOST_DIGITS, _MOST_DECIMALS = 65, 38
+"""What a DECIMAL column of MariaDB holds."""
+
+
 def _decimal(_child: Children, element: Element, place: Place) -> dict[str, Any]:
     digits, decimals = _number(element, "digits", place), _number(element, "decimals", place)
+    if not decimals < digits <= _MOST_DIGITS or decimals > _MOST_DECIMALS:
+        place.refuse(
+            f"a number of {digits} digits with {decimals} decimals cannot be stored: decimals must be fewer than the "
+            f"digits, of which there may be {_MOST_DIGITS}, {_MOST_DECIMALS} of them decimals"
+        )
     pattern = rf"^[\-\+]?\d{{1,{digits - decimals}}}(\.\d{{0,{decimals}}})?$"
     return {"digits": digits, "decimals": decimals, "pattern": pattern}
 
@@ -221,14 +231,15 @@ def _case_log(_child: Children, _element: Element, _place: Place) -> dict[str, A
 
 def _stop_watch(_child: Children, element: Element, place: Place) -> dict[str, Any]:
     thresholds = []
-    for percent, threshold in children(element, "thresholds/threshold", place):
-        if not percent.isdecimal():
-            place.refuse(f"threshold '{percent}' is no percentage")
+    for id_, threshold in children(element, "thresholds/threshold", place):
+        percent = whole_number(id_)
+        if percent is None:
+            place.refuse(f"threshold '{id_}' is no percentage")
         actions = tuple(
             (_required(action, "verb", place), tuple((p.text or "").strip() for p in action.iterfind("params/param")))
             for action in threshold.iterfind("actions/action")
         )
-        thresholds.append(Threshold(int(percent), actions))
+        thresholds.append(Threshold(percent, actions))
     return {
         "running_states": ids_of(element, "states/state"),
         "goal": text_of(element, "goal") or None,

@@ -25,8 +25,7 @@ def fitted(
     fitting = _Fitting(declarations)
     fitting.leave_out_classes(core, lacks)
     fitting.leave_out_columns(core, lacks)
-    while fitting.leave_out_dependents():
-        pass
+    fitting.leave_out_dependents()
     if not fitting.classes and not fitting.attributes:
         return declarations, ()
     left_out = [LeftOut(name, "", reason) for name, reason in fitting.classes.items()]
@@ -62,9 +61,14 @@ class _Fitting:
                 if reason:
                     self.attributes[name, attribute.code] = reason
 
-    def leave_out_dependents(self) -> bool:
-        """Leave out what leads through attributes that are left out; return whether there was anything."""
-        found = {
+    def leave_out_dependents(self) -> None:
+        """Leave out what leads through something left out, then what leads through that, until nothing does."""
+        while found := self.dependents():
+            self.attributes |= found
+
+    def dependents(self) -> dict[tuple[str, str], str]:
+        """Return the attributes that lead through what is left out so far and are not left out yet."""
+        return {
             (name, attribute.code): reason
             for name, declared in self.declarations.items()
             if name not in self.classes
@@ -72,8 +76,6 @@ class _Fitting:
             if (name, attribute.code) not in self.attributes
             for reason in self.broken_ways(name, attribute)
         }
-        self.attributes |= found
-        return bool(found)
 
     def broken_ways(self, name: str, attribute: Attribute) -> Iterator[str]:
         """Yield why an attribute leads nowhere."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from itopd.datamodel.model import Action, Attribute, Flag, State
-from itopd.datamodel.source import XSI_TYPE, Element, Place, children, text_of
+from itopd.datamodel.source import DEEPEST, XSI_TYPE, Element, Place, children, text_of
 
 _FLAGS: Mapping[str, Flag] = {
     "hidden": Flag.HIDDEN,
@@ -64,6 +64,8 @@ def _collect_flags(
     if base:
         if base not in elements or base in {*heirs, code}:
             place.refuse(f"it inherits flags from '{base}', which is no other state of the class or inherits from it")
+        if len(heirs) == DEEPEST:
+            place.refuse(f"its flags are inherited from more than {DEEPEST} states, one from the other")
         inherited = _collect_flags(base, elements, flags, place, (*heirs, code))
     flags[code] = {attribute: flag & ~_ASKED_ONCE for attribute, flag in inherited.items()}
     flags[code] |= _read_flags(elements[code], place)

@@ -13,7 +13,13 @@ from itopd.errors import MissingFile, ModelError
 
 Element = etree._Element  # noqa: SLF001 - lxml has no public name for the type of its elements
 
+DEEPEST = 100
+"""Classes above each other, states that inherit from each other, keys followed one after the other: far beyond what
+any model needs, and within what a call may nest."""
+
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+
+_MOST_DIGITS = 9
 
 FOREIGN_ROOTS = frozenset({"DBObject", "CMDBObject", "cmdbAbstractObject"})
 """Base classes of iTop's PHP: they have neither table nor attributes, a class below them is a root class."""
@@ -106,6 +112,11 @@ def _texts(root: Element) -> dict[str, dict[str, str]]:
 def text_of(element: Element | None, tag: str) -> str:
     """Return the text of a child, without surrounding blanks; empty when there is no such child."""
     return "" if element is None else (element.findtext(tag) or "").strip()
+
+
+def whole_number(text: str) -> int | None:
+    """Return the number that at most nine digits make; ``None`` for any other text."""
+    return int(text) if len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal() else None
 
 
 def truth_of(element: Element | None, tag: str, *, default: bool) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from itopd.datamodel.source import Element, Place, SourceFile, children, ids_of, text_of
+from itopd.datamodel.source import Element, Place, SourceFile, children, ids_of, text_of, whole_number
 
 ALL_CLASSES: Final = "*"
 """The group of all classes that are about the business (category ``bizmodel``)."""
@@ -55,7 +55,8 @@ def read_user_rights(source: SourceFile) -> UserRights | None:
 
 def _profiles(element: Element, groups: Mapping[str, tuple[str, ...]], place: Place) -> Iterator[Profile]:
     for id_, profile in children(element, "profiles/profile", place):
-        if not id_.isascii() or not id_.isdecimal():
+        number = whole_number(id_)
+        if number is None:
             place.refuse(f"the profile '{id_}' has no number as its id")
         within = Place(place.file, part=f"profile {id_}")
         grants: dict[str, Grants] = {}
@@ -63,7 +64,7 @@ def _profiles(element: Element, groups: Mapping[str, tuple[str, ...]], place: Pl
             if group != ALL_CLASSES and group not in groups:
                 within.refuse(f"it grants rights on the group '{group}', which is not declared")
             grants[group] = MappingProxyType(dict(_grants(granted, group, within)))
-        yield Profile(int(id_), text_of(profile, "name"), text_of(profile, "description"), MappingProxyType(grants))
+        yield Profile(number, text_of(profile, "name"), text_of(profile, "description"), MappingProxyType(grants))
 
 
 def _grants(group: Element, name: str, place: Place) -> Iterator[tuple[str, bool]]:

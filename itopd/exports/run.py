@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from itopd.errors import EXIT_DONE, AccessDenied, ConflictError
+from itopd.clock import to_itop
+from itopd.errors import EXIT_DONE, AccessDenied, ConflictError, DatabaseError
 from itopd.exports.columns import Row
 from itopd.exports.errors import BadFormat
 from itopd.exports.formats import FORMATS, Format, Options
@@ -16,6 +17,7 @@ from itopd.exports.formats.options import Words
 from itopd.exports.parameters import ExportParameters
 from itopd.exports.selection import Selection, find_query, select
 from itopd.exports.transliterate import codec_of
+from itopd.objects.phrasebook import count_use
 from itopd.service import Context, Result, Service
 from itopd.tabular import date_part, published, stored_writer
 
@@ -60,7 +62,9 @@ def run(context: Context, parameters: ExportParameters) -> Result:
             except Stopped:
                 summary = f"stopped after {progressing.rows} rows; export again for the whole"
                 return Result(ConflictError.exit_code, summary, {"rows": progressing.rows}, unfinished=True)
-    where = str(parameters.output or "the caller")
+    if query.saved is not None and context.rules.uses_counted:
+        _count_use(context, query.saved)
+    where = str(parameters.output or context.output_name)
     context.log.info("export_done", rows=progressing.rows, bytes=size, output=where)
     return Result(
         EXIT_DONE,
@@ -68,6 +72,19 @@ def run(context: Context, parameters: ExportParameters) -> Result:
         {"rows": progressing.rows, "bytes": size},
         (parameters.output,) if parameters.output else (),
     )
+
+
+def _count_use(context: Context, saved: int) -> None:
+    """Count the use of a saved query; the export is done, whatever becomes of that."""
+    if context.marks is None:
+        context.log.info("use_not_counted", query=saved, reason="writing is closed")
+        return
+    now = to_itop(context.clock.now(), context.marks.timezone)
+    try:
+        with context.marks.write() as connection:
+            count_use(context.marks, connection, saved, context.account.user_id, now)
+    except DatabaseError as error:
+        context.log.warning("use_not_counted", query=saved, reason=error.message)
 
 
 def _write(pieces: Iterable[bytes], path: Path | None, stream: BinaryIO) -> int:

@@ -31,7 +31,7 @@ from itopd.exports.kinds import Kind
 from itopd.exports.parameters import ExportParameters
 from itopd.exports.preferences import shows_obsolete
 from itopd.objects import tag_labels
-from itopd.objects.phrasebook import saved_query
+from itopd.objects.phrasebook import SavedQuery, saved_query
 from itopd.oql import (
     ColumnPath,
     CompiledColumn,
@@ -69,6 +69,8 @@ class Query:
     resolved: ResolvedQuery
     fields: str
     """Empty when neither the caller nor the phrasebook names any."""
+    saved: int | None = None
+    """Id of the saved query that it is."""
 
 
 def find_query(context: Context, connection: sa.Connection, parameters: ExportParameters) -> Query:
@@ -76,10 +78,11 @@ def find_query(context: Context, connection: sa.Connection, parameters: ExportPa
 
     Raises :class:`MissingParameter`, :class:`BadQueryId` and :class:`OqlError`.
     """
-    text, own_fields = _query_text(context, connection, parameters)
-    resolved = resolve(parse(text), context.database.model)
+    saved = _saved(context, connection, parameters)
+    resolved = resolve(parse(saved.oql if saved else parameters.expression), context.database.model)
     _require_arguments(resolved, parameters.arguments)
-    return Query(resolved, parameters.fields or own_fields)
+    own_fields = saved.fields if saved else ""
+    return Query(resolved, parameters.fields or own_fields, saved.id if saved else None)
 
 
 def select(context: Context, connection: sa.Connection, parameters: ExportParameters, query: Query) -> Selection:
@@ -125,16 +128,16 @@ def _require_rights(context: Context, selected: Mapping[str, str], fields: str) 
             )
 
 
-def _query_text(context: Context, connection: sa.Connection, parameters: ExportParameters) -> tuple[str, str]:
-    """Return the query's text and the fields that its phrasebook entry brings."""
+def _saved(context: Context, connection: sa.Connection, parameters: ExportParameters) -> SavedQuery | None:
+    """Return the phrasebook entry that is asked for; ``None`` when the caller gives the query's text."""
     if parameters.expression:
-        return parameters.expression, ""
+        return None
     if not parameters.query:
         raise MissingParameter("Missing parameter: give expression (an OQL query) or query (its id in the phrasebook)")
     found = saved_query(context.database, connection, parameters.query)
     if found is None:
         raise BadQueryId(f"query={parameters.query}: the phrasebook holds no query of that id")
-    return found.oql, found.fields
+    return found
 
 
 def _require_arguments(resolved: ResolvedQuery, given: Mapping[str, str]) -> None:

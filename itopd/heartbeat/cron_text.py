@@ -171,7 +171,7 @@ def _range(item: str, field: Field) -> range:
             raise _wrong(item, field, f"a step needs a range before it, as in '{first_text}-{field.highest}/{step}'")
         return range(first, first + 1)
     last = _value(last_text, item, field)
-    if field.name == "day of week" and last == 0:
+    if field.name == "day of week" and last == 0 and first > 0:
         last = 7  # fri-sun
     if last < first:
         raise _wrong(item, field, "the range runs backwards")

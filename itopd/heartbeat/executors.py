@@ -7,11 +7,13 @@ seen by the loop through two file descriptors: the pipe it talks through and the
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import multiprocessing
 import os
 import pickle
+import select
 import signal
-import time
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -19,11 +21,16 @@ from multiprocessing.connection import Connection
 from typing import Final, Protocol, cast
 
 from itopd.heartbeat import child
+from itopd.heartbeat.run_log import LOGS
 from itopd.heartbeat.runs import RunOutcome, RunSpec
 from itopd.state import SubjectKind
 
 _EXIT_SECONDS = 5.0
 """How long a child may take to end after it reported."""
+_STACK_SECONDS = 2.0
+"""How long a child may take to begin to show its stacks: one that waits for a disk does not hear signals."""
+_STACK_PAUSE = 0.2
+"""A silence of so many seconds is their end."""
 
 
 class Execution(Protocol):
@@ -53,6 +60,10 @@ class Execution(Protocol):
 
     def hold_until(self, deadline: float) -> None:
         """Tell that the lease is proven until ``deadline`` (``time.monotonic``)."""
+        ...
+
+    async def stack(self) -> str:
+        """Return what each of its threads does now, for the log; empty when that cannot be told."""
         ...
 
 
@@ -85,31 +96,52 @@ class ProcessExecutor:
 
     async def warm_up(self) -> None:
         """Start the forkserver and wait until a first child has come and gone."""
-        process, connection = await asyncio.to_thread(self._spawn, f"{child.__name__}:nothing", _WARM_UP)
-        outcome = await ChildProcess(process, connection).outcome()
+        outcome = await ChildProcess(
+            *await asyncio.to_thread(self._spawn, f"{child.__name__}:nothing", _WARM_UP)
+        ).outcome()
         self._server = int(outcome.message) if outcome.succeeded else None
 
     async def renew(self) -> None:
         """Replace the forkserver by one that imports anew; children of the old one would lose their exit codes."""
+        if self._server is None:
+            await self.warm_up()
         if self._server is not None:
             await asyncio.to_thread(_end_server, self._server)
         await self.warm_up()
 
     def start(self, spec: RunSpec) -> ChildProcess:
         """Fork a child."""
-        return ChildProcess(*self._spawn(self._entry, spec))
+        return ChildProcess(*self._spawn(self._entry, spec), log=partial(LOGS.add, spec.run_id))
 
-    def _spawn(self, entry: str, spec: RunSpec) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+    def _spawn(self, entry: str, spec: RunSpec) -> tuple[multiprocessing.process.BaseProcess, Connection, Connection]:
         ours, theirs = self._context.Pipe(duplex=True)
+        stacks, their_stacks = self._context.Pipe(duplex=False)
         try:
-            process = self._context.Process(target=child.main, args=(theirs, entry, spec), name="itopd run")
-            process.start()
+            process = self._context.Process(
+                target=child.main, args=(theirs, their_stacks, entry, spec), name="itopd run"
+            )
+            self._fork(process)
         except BaseException:
             ours.close()
+            stacks.close()
             raise
         finally:
             theirs.close()
-        return process, ours
+            their_stacks.close()
+        return process, ours, stacks
+
+    def _fork(self, process: multiprocessing.process.BaseProcess) -> None:
+        """Fork a child; a forkserver that dies over it is replaced once. Raises :class:`OSError`."""
+        try:
+            process.start()
+        except EOFError:  # it hung up without telling the child's number
+            if self._server is not None:
+                _end_server(self._server)
+                self._server = None
+            try:
+                process.start()
+            except EOFError as error:
+                raise OSError("the forkserver died twice, perhaps for lack of memory") from error
 
 
 def _end_server(number: int) -> None:
@@ -128,9 +160,19 @@ _WARM_UP: Final = RunSpec("", SubjectKind.TASK, "warm-up", _EPOCH, _EPOCH, _EPOC
 class ChildProcess:
     """One child, seen from the heartbeat's loop."""
 
-    def __init__(self, process: multiprocessing.process.BaseProcess, connection: Connection) -> None:
+    def __init__(
+        self,
+        process: multiprocessing.process.BaseProcess,
+        connection: Connection,
+        stacks: Connection,
+        log: Callable[[str], None] = lambda _line: None,
+    ) -> None:
         self._process = process
         self._connection = connection
+        self._stacks = stacks
+        self._log = log
+        self._reading_stacks = asyncio.Lock()
+        self._shows_stacks = False
         self._loop = asyncio.get_running_loop()
         self._outcome: asyncio.Future[RunOutcome] = self._loop.create_future()
         self._ended = asyncio.Event()
@@ -149,6 +191,8 @@ class ChildProcess:
             await self._ended.wait()
         self._loop.remove_reader(self._connection.fileno())
         self._connection.close()
+        async with self._reading_stacks:
+            self._stacks.close()
         self._process.join()
         self._process.close()
         return outcome
@@ -166,6 +210,14 @@ class ChildProcess:
         if not self._ended.is_set():
             self._process.kill()
 
+    async def stack(self) -> str:
+        """Let the child write the stacks of its threads, whatever it is doing; empty when it does not, or has ended."""
+        async with self._reading_stacks:
+            if self._ended.is_set() or not self._shows_stacks:
+                return ""
+            os.kill(self.pid, child.STACK_SIGNAL)
+            return await asyncio.to_thread(_read_stack, self._stacks.fileno())
+
     def _tell(self, message: child.ToChild) -> None:
         if self._outcome.done():
             return
@@ -178,11 +230,15 @@ class ChildProcess:
         """Take what the child said; the loop calls this when there is something."""
         try:
             while self._connection.poll():
-                _kind, value = cast("child.FromChild", self._connection.recv())
-                if isinstance(value, RunOutcome):
-                    self._settle(value)
+                message = cast("child.FromChild", self._connection.recv())
+                if message[0] == "outcome":
+                    self._settle(message[1])
+                elif message[0] == "ready":
+                    self._shows_stacks = True
+                elif message[0] == "log":
+                    self._log(message[1])
                 else:
-                    self.progress = value
+                    self.progress = message[1]
         except (EOFError, OSError, pickle.UnpicklingError):  # it hung up, perhaps in the middle of a word
             self._loop.remove_reader(self._connection.fileno())
 
@@ -191,12 +247,24 @@ class ChildProcess:
         self._loop.remove_reader(self._process.sentinel)
         self._read()  # its last word may still be in the pipe
         self._process.join()
-        self._settle(RunOutcome(succeeded=False, exit_code=70, error=_how_it_died(self._process.exitcode)))
+        self._settle(RunOutcome(succeeded=False, exit_code=70, error=_how_it_died(self._process.exitcode), died=True))
         self._ended.set()
 
     def _settle(self, outcome: RunOutcome) -> None:
         if not self._outcome.done():
             self._outcome.set_result(outcome)
+
+
+def _read_stack(descriptor: int) -> str:
+    """Return what a child writes until it is silent or has ended."""
+    poll, text, patience = select.poll(), b"", _STACK_SECONDS
+    poll.register(descriptor, select.POLLIN)
+    while poll.poll(patience * 1000):
+        part = os.read(descriptor, 65536)
+        if not part:
+            break
+        text, patience = text + part, _STACK_PAUSE
+    return text.decode(errors="replace")
 
 
 class InlineExecutor:
@@ -242,9 +310,15 @@ class InlineRun:
         self._control.stop()
 
     def hold_until(self, deadline: float) -> None:
-        """Stop at once when the lease is already lost; a run in this process sees its heartbeat's clock."""
-        if time.monotonic() > deadline:
-            self._control.stop()
+        """Let the run stop by itself when the lease is no longer proven."""
+        self._control.lease_until = deadline
+
+    async def stack(self) -> str:
+        """Return the stacks of all threads of this process."""
+        with tempfile.TemporaryFile("w+") as file:
+            faulthandler.dump_traceback(file, all_threads=True)
+            file.seek(0)
+            return file.read()
 
 
 def _how_it_died(exit_code: int | None) -> str:

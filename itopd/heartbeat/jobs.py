@@ -1,41 +1,26 @@
 """Jobs: parameters files with a schedule (``design.md``, "a scheduled job IS a parameters file").
 
-``NAME.params`` in the jobs folder holds ``service`` and ``schedule``, then the keys that the service takes anywhere.
-
-=================  ============================================================================================
-key                meaning
-=================  ============================================================================================
-``service``        which service runs
-``schedule``       ``every 5m`` (s, m, h, d), five fields of cron text, or ``@hourly``, ``@daily``, ...
-``enabled``        ``yes`` (default) or ``no``
-``output_file``    where the result goes; ``{date}``, ``{time}``, ``{datetime}`` (of the start), ``{name}``
-``max_seconds``    after so long the run is asked to stop between two chunks
-=================  ============================================================================================
-
-A file that is wrong disables only its own job, and is reported with file and line.
+What such a file may hold and how it is read: :mod:`itopd.heartbeat.job_files`. A file that is wrong disables only its
+own job.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from string import Formatter
-from zoneinfo import ZoneInfo
 
-from itopd.errors import ItopdError, SettingsError
-from itopd.heartbeat.schedule import Schedule, parse_schedule
-from itopd.rules import ITOPD
-from itopd.settings import ParameterFile, read_parameter_files
+from itopd.clock import Clock
+from itopd.errors import InputError
+from itopd.heartbeat.hot_folder import HotFolder
+from itopd.heartbeat.job_plan import Misfire, Plan, Retries
+from itopd.heartbeat.results import Results
+from itopd.settings import ParameterFile
 from itopd.state import RowChange, TaskRow, TaskStatus
 
-OWN_KEYS = ("service", "schedule", "enabled", "output_file", "max_seconds", "email_to")
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_SWITCH = {"yes": True, "true": True, "1": True, "on": True, "no": False, "false": False, "0": False, "off": False}
-_PLACEHOLDERS = ("date", "time", "datetime", "name")
+_LOOK_MARGIN = 0.1
+"""Seconds by which the second look at a file is late, so that it never comes too early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +28,16 @@ class JobService:
     """What the heartbeat must know about a service that jobs can run."""
 
     lane: str
-    check: Callable[[Mapping[str, str]], None]
+    check: Callable[[ParameterFile], None]
     """Raises :class:`SettingsError` when the service's own keys are wrong; its message names the key."""
+    keys: frozenset[str] = frozenset()
+    """Names of its keys; those of a family end in ``*``."""
     writes: bool = True
     """Whether it changes anything; what only reads runs even where the heartbeat may not write."""
+    feeds: str = ""
+    """The key that a watched folder gives each of its files to; empty: the service reads none."""
+    missing: str = ""
+    """Why it cannot run in this version; empty: it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +47,57 @@ class Job:
     name: str
     path: Path
     service: str
-    schedule: Schedule
+    schedule: Plan
     enabled: bool
     lane: str
-    output_file: str
-    """With its placeholders; empty: nowhere."""
-    max_seconds: float | None
     parameters: Mapping[str, str]
     """The service's own keys."""
+    results: Results
+    max_seconds: float | None = None
     writes: bool = True
+    retries: Retries = field(default_factory=Retries)
+    misfire: Misfire = field(default_factory=Misfire)
+    hot_folder: HotFolder | None = None
+    """Of a job that files make run."""
 
-    def output_path(self, started: datetime, zone: ZoneInfo) -> str:
+    def output_path(self, started: datetime) -> str:
         """Return where the result of a run goes that started at an instant."""
-        local = started.astimezone(zone)
-        return self.output_file.format(
-            date=f"{local:%Y-%m-%d}", time=f"{local:%H%M%S}", datetime=f"{local:%Y-%m-%d_%H%M%S}", name=self.name
-        )
+        return self.results.path(started, self.schedule.zone)
+
+    def has_work(self, clock: Clock) -> bool:
+        """Return whether a run that is due has something to do: a file, where a folder is watched."""
+        if self.hot_folder is None:
+            return True
+        return self.hot_folder.look(clock.monotonic()) and self.schedule.is_open(clock.now())
+
+    def settles_in(self, now: datetime) -> float | None:
+        """Return in how many seconds to look again at files that may still be written; ``None``: there are none."""
+        if self.hot_folder is None or not self.hot_folder.unsettled or not self.schedule.is_open(now):
+            return None
+        return self.hot_folder.settle_seconds + _LOOK_MARGIN
+
+    def missed(self, planned: datetime, now: datetime) -> str:
+        """Return why a run planned for ``planned`` is missed now; empty: it may begin."""
+        return self.misfire.missed(planned, now, self.schedule)
+
+    def after_failure(self, planned: datetime, failures: int, exit_code: int, now: datetime) -> datetime:
+        """Return when to run after so many failures in a row; ``planned`` is the schedule's next date."""
+        if self.hot_folder is None:
+            return self.retries.after_failure(planned, failures, now, self.schedule)
+        # A file that is no good is out of the way: the next one need not wait for it.
+        return planned if exit_code == InputError.exit_code else self.retries.pause_after(failures, now)
+
+    def child_keys(self) -> Mapping[str, str]:
+        """Return what the child process must know beside the service's keys."""
+        if self.hot_folder is not None:
+            return {**self.hot_folder.child_keys(), "retries": str(self.retries.times)}
+        results = self.results
+        return {"output_template": results.template, "keep": str(results.keep), "output_name": results.called}
+
+    def writing_to(self, path: Path) -> Job:
+        """Return the same job with its result going to one file, from which its caller gets it."""
+        literal = str(path).replace("{", "{{").replace("}", "}}")
+        return replace(self, results=Results(self.name, literal, called="the caller"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,152 +119,33 @@ class Jobs:
     warnings: tuple[str, ...] = ()
 
 
-def load_jobs(folder: Path, services: Mapping[str, JobService]) -> Jobs:
-    """Read all ``*.params`` of a folder, sorted by name; a folder that does not exist holds no jobs."""
-    jobs: list[Job] = []
-    broken: list[BrokenJob] = []
-    warnings: list[str] = []
-    for path in sorted(folder.glob("*.params")):
-        try:
-            file = _read(path)
-            warnings += file.warnings
-            jobs.append(_job(path, file, services))
-        except ItopdError as error:
-            broken.append(BrokenJob(path.stem, path, error.message))
-    return Jobs(tuple(jobs), tuple(broken), tuple(warnings))
-
-
-def load_job(path: Path, services: Mapping[str, JobService]) -> Job:
-    """Read one job file. Raises :class:`SettingsError` naming file, line and what to do."""
-    return _job(path, _read(path), services)
-
-
 def synchronise_jobs(
-    jobs: Jobs, rows: Sequence[TaskRow], now: datetime, zone: ZoneInfo
+    jobs: Jobs, rows: Sequence[TaskRow], now: datetime
 ) -> tuple[list[TaskRow], list[tuple[str, RowChange]]]:
     """Return the rows to add and the changes to make so that every job has its row.
 
-    A changed schedule is planned anew; so is a job that comes back. A broken file leaves its row alone.
+    A changed schedule is planned anew; so is a job that comes back. A disabled one is removed; ``paused`` is what
+    people make of a row, and stays. A broken file leaves its row alone.
     """
     by_name = {row.class_name: row for row in rows}
     created = []
     changed: list[tuple[str, RowChange]] = []
     for job in jobs.jobs:
-        wanted = TaskStatus.ACTIVE if job.enabled else TaskStatus.PAUSED
-        planned = job.schedule.first(now, zone)
-        row = by_name.get(job.name)
+        row, text = by_name.get(job.name), job.schedule.text
         if row is None:
-            created.append(TaskRow(job.name, next_run_date=planned, status=wanted, schedule=job.schedule.text))
-        elif row.schedule != job.schedule.text or (job.enabled and row.status != wanted):
-            changed.append(
-                (job.name, {"next_run_date": planned, "status": wanted, "schedule": job.schedule.text}),
-            )
-        elif row.status != wanted:
-            changed.append((job.name, {"status": wanted}))
+            status = TaskStatus.ACTIVE if job.enabled else TaskStatus.REMOVED
+            created.append(TaskRow(job.name, next_run_date=job.schedule.first(now), status=status, schedule=text))
+        elif not job.enabled:
+            changed += [] if row.status is TaskStatus.REMOVED else [(job.name, {"status": TaskStatus.REMOVED})]
+        elif row.status is TaskStatus.REMOVED or row.schedule != text:
+            change: RowChange = {"next_run_date": job.schedule.first(now), "schedule": text}
+            if row.status is TaskStatus.REMOVED:
+                change["status"] = TaskStatus.ACTIVE
+            changed.append((job.name, change))
     known = {job.name for job in jobs.jobs} | {job.name for job in jobs.broken}
     changed += [
         (name, {"status": TaskStatus.REMOVED})
         for name, row in by_name.items()
-        if name not in known and row.status != TaskStatus.REMOVED
+        if name not in known and row.status is not TaskStatus.REMOVED
     ]
     return created, changed
-
-
-def _read(path: Path) -> ParameterFile:
-    if _NAME.fullmatch(path.stem) is None:
-        raise SettingsError(f"{path}: a job's name has letters, digits, '_', '-' and '.' only; rename the file")
-    return read_parameter_files(str(path), ITOPD)
-
-
-def _job(path: Path, file: ParameterFile, services: Mapping[str, JobService]) -> Job:
-    values = file.values
-    service = services.get(_required(path, file, "service", f"one of {', '.join(sorted(services))}"))
-    if service is None:
-        known = ", ".join(sorted(services))
-        raise SettingsError(
-            f"{_where(path, file, 'service')}: unknown service '{values['service']}'; known are {known}"
-        )
-    if values.get("email_to"):
-        raise SettingsError(
-            f"{_where(path, file, 'email_to')}: sending a job's result by mail comes with a later release; "
-            "use output_file"
-        )
-    parameters = {key: value for key, value in values.items() if key not in OWN_KEYS}
-    try:
-        schedule = parse_schedule(_required(path, file, "schedule", "'every 5m' or '0 2 * * *'"))
-    except SettingsError as error:
-        raise SettingsError(f"{_where(path, file, 'schedule')}: {error.message}") from None
-    try:
-        service.check(parameters)
-    except ItopdError as error:
-        raise SettingsError(f"{_where_of_key(path, file, error.message)}: {error.message}") from error
-    return Job(
-        name=path.stem,
-        path=path,
-        service=values["service"],
-        schedule=schedule,
-        enabled=_switch(path, file),
-        lane=service.lane,
-        output_file=_template(path, file),
-        max_seconds=_seconds(path, file),
-        parameters=parameters,
-        writes=service.writes,
-    )
-
-
-def _required(path: Path, file: ParameterFile, key: str, example: str) -> str:
-    value = file.values.get(key, "")
-    if not value:
-        where = _where(path, file, key) if key in file.values else str(path)
-        raise SettingsError(f"{where}: '{key}' is missing; write {key} = {example}")
-    return value
-
-
-def _switch(path: Path, file: ParameterFile) -> bool:
-    text = file.values.get("enabled", "yes")
-    if text.lower() not in _SWITCH:
-        raise SettingsError(f"{_where(path, file, 'enabled')}: enabled = {text} is neither yes nor no")
-    return _SWITCH[text.lower()]
-
-
-def _seconds(path: Path, file: ParameterFile) -> float | None:
-    text = file.values.get("max_seconds", "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 10**7:
-        raise SettingsError(f"{_where(path, file, 'max_seconds')}: max_seconds = {text} is no number of seconds")
-    return float(text)
-
-
-def _template(path: Path, file: ParameterFile) -> str:
-    """Check that an ``output_file`` holds only the placeholders that exist."""
-    template = file.values.get("output_file", "")
-    try:
-        # A conversion or a width (``{name:>9}``) makes an unknown placeholder: a name is all there is.
-        names = [
-            f"{name}{'!' + conversion if conversion else ''}{':' + form if form else ''}"
-            for _, name, form, conversion in Formatter().parse(template)
-            if name is not None
-        ]
-    except ValueError as error:
-        raise SettingsError(
-            f"{_where(path, file, 'output_file')}: {template}: {error}; write {{{{ for a brace"
-        ) from None
-    for name in names:
-        if name not in _PLACEHOLDERS:
-            known = ", ".join(f"{{{placeholder}}}" for placeholder in _PLACEHOLDERS)
-            raise SettingsError(
-                f"{_where(path, file, 'output_file')}: unknown placeholder {{{name}}}; known are {known}"
-            )
-    return template
-
-
-def _where(path: Path, file: ParameterFile, key: str) -> str:
-    origin = file.sources.get(key)
-    return f"{path}:{origin.line}" if origin is not None and origin.line else str(path)
-
-
-def _where_of_key(path: Path, file: ParameterFile, message: str) -> str:
-    """Return the line of the key that a service's complaint names, the file when it names none."""
-    named = next((key for key in file.values if re.search(rf"\b{re.escape(key)}\b", message)), None)
-    return _where(path, file, named) if named is not None else str(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from itopd.state import SubjectKind
 
@@ -25,14 +25,16 @@ class RunSpec:
     """Fencing: results are recorded only while the run still has this token."""
     attempt: int
     """1 the first time; more when earlier owners died."""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    """Opaque to the heartbeat: what the child entry needs to build its world (paths, overrides)."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Opaque to the heartbeat: what the child entry needs to build its world. Crosses the border, too."""
     service: str = ""
     """Of a job: the service to run."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of a job: the service's own keys, as text."""
     output_file: str = ""
     """Of a job: where the result goes, placeholders filled in; empty: nowhere."""
+    job_keys: Mapping[str, str] = field(default_factory=dict)
+    """Of a job: what else its own keys tell the child (``Job.child_keys``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class RunOutcome:
     """For people: the reason of a failure, with its place in the code when nobody foresaw it."""
     unfinished: bool = False
     """It obeyed a stop between two chunks and wants to be continued."""
+    died: bool = False
+    """Its process ended without telling a result: killed, out of memory, a crash in C code."""
 
 
 class Control(Protocol):
@@ -57,8 +61,16 @@ class Control(Protocol):
         """Return whether to stop at the next chance: asked to, past the limit, or no longer the owner."""
         ...
 
+    def is_ours(self) -> bool:
+        """Return whether nobody else can have taken the run over: asked before a result is put where others see it."""
+        ...
+
     def progress(self, done: int, total: int | None, unit: str) -> None:
         """Say how far the run is."""
+        ...
+
+    def log(self, run_id: str, line: str) -> None:
+        """Keep a line of the log of the run."""
         ...
 
 

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from itopd.errors import SettingsError
 from itopd.heartbeat.cron_text import CronText
-from itopd.heartbeat.wall_clock import moved_forward, whole_second
+from itopd.heartbeat.wall_clock import moved_forward, parked, whole_second
 
 _DAY = 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
@@ -89,6 +89,26 @@ class Periodic:
         return candidate
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Never: iTop's rows then say ``3000-01-01 00:00:00``."""
+
+    @property
+    def text(self) -> str:
+        """Return the schedule in words."""
+        return "never"
+
+    def first(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the date that stands for never."""
+        del now
+        return parked(zone)
+
+    def next(self, planned: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the date that stands for never."""
+        del planned, now
+        return parked(zone)
+
+
 def parse_schedule(text: str) -> Periodic | CronText:
     """Return the schedule that a job's text means: ``every 5m`` (s, m, h, d), cron text, or ``@daily``.
 
@@ -100,6 +120,19 @@ def parse_schedule(text: str) -> Periodic | CronText:
     if text.strip().lower().startswith("every"):
         raise SettingsError(f"schedule '{text}': after 'every' write a number and s, m, h or d, as in 'every 5m'")
     return CronText.parse(text)
+
+
+def after_set_back(schedule: Schedule, planned: datetime, latest: datetime | None, now: datetime) -> datetime:
+    """Return ``planned``, or now when the clock was set back since and ``schedule`` counts elapsed time.
+
+    A last run that lies ahead tells that the clock was set back. Without this a task of every two seconds would wait
+    for as long as the clock was wrong. Dates on the wall clock are waited for. So is what remains of up to a minute,
+    by which the clocks of two hosts at the same rows may differ.
+    """
+    counts_seconds = isinstance(schedule, Periodic) and schedule.seconds % _DAY != 0
+    if counts_seconds and planned > now and latest is not None and latest - now > _CLOCKS_DIFFER:
+        return whole_second(now)
+    return planned
 
 
 def backed_off(planned_next: datetime, failures: int, now: datetime) -> datetime:
@@ -114,3 +147,4 @@ def backed_off(planned_next: datetime, failures: int, now: datetime) -> datetime
 
 
 _PATIENCE = 3
+_CLOCKS_DIFFER = timedelta(minutes=1)

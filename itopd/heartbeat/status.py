@@ -1,96 +1,63 @@
-"""What ``itopd status`` shows: rows, jobs, what runs now, what ran last, what is wrong."""
+"""One look at everything: what runs, waits, ran and is wrong. It takes no lock and writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from itopd.clock import to_itop
-from itopd.heartbeat.dispatch import entries_of
-from itopd.heartbeat.table import by_class_name, status_table
+from itopd.heartbeat import dispatch
+from itopd.heartbeat.dispatch import Due, Entry, Picture
+from itopd.heartbeat.executors import Executor
+from itopd.heartbeat.jobs import Jobs
+from itopd.heartbeat.queueing import queue_problems
+from itopd.heartbeat.seen import LaneSeen, RunSeen, Standing, Status, SubjectSeen
+from itopd.heartbeat.set_aside import problem_of, set_aside_among
+from itopd.heartbeat.table import by_class_name
+from itopd.heartbeat.tasks import Task
 from itopd.heartbeat.tick import problems_of
 from itopd.heartbeat.world import Heartbeat
-from itopd.state import Owner, Run, Subject, SubjectKind, TaskRow, TaskStatus, ledger
+from itopd.state import Head, Owner, RunState, Subject, SubjectKind, TaskRow, TaskStatus, instances, ledger
 from itopd.state.tasks import OwnTaskRows
 
 _RECENT = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RunningNow:
-    """A run that is not finished."""
-
-    run: Run
-    owner: str
-    """Empty: handed back, it waits for the next heartbeat."""
-    since: datetime
-    lease_expires: datetime
-    is_alive: bool
-    """Its lease holds and its owner was not found dead."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobState:
-    """A job and its row."""
-
-    name: str
-    service: str
-    schedule: str
-    enabled: bool
-    row: TaskRow | None
-    last_run: Run | None
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The heartbeat, seen from outside."""
-
-    tasks: tuple[TaskRow, ...]
-    """Rows of ``priv_backgroundtask`` and of itopd's own tasks, by class name."""
-    jobs: tuple[JobState, ...]
-    running: tuple[RunningNow, ...]
-    last_runs: tuple[Run, ...]
-    """Newest first."""
-    owners: tuple[tuple[str, str], ...]
-    """Attached: each of iTop's processes, and who runs it."""
-    problems: tuple[str, ...]
-    """What keeps a task or job from running; the command that shows this ends with 1 when there are any."""
-    remarks: tuple[str, ...]
-    """What there is to know beside them."""
-    now: datetime
+_ASLEEP_SECONDS = 120.0
+"""The row of a task that has nothing to do is moved on once a minute only (:mod:`itopd.heartbeat.quiet`)."""
 
 
 def status(heartbeat: Heartbeat, *, recent: int = _RECENT) -> Status:
-    """Look at everything once; no lock, nothing is written, also while heartbeats run."""
+    """Look at everything once: a fixed number of queries, whatever there is."""
     jobs = heartbeat.load_jobs()
     heads = ledger.heads(heartbeat.state)
-    own_rows = OwnTaskRows(heartbeat.state, SubjectKind.TASK).read()
-    job_rows = {row.class_name: row for row in OwnTaskRows(heartbeat.state, SubjectKind.JOB).read()}
-    known = {entry.subject for entry in entries_of(heartbeat, jobs)}
-    running = []
-    for head in heads.values():
-        owner = Owner.parse(head.owner)
-        is_alive = owner is not None and not head.is_expired and not owner.is_dead()
-        if head.run.state.is_open and (is_alive or head.run.subject in known):
-            running.append(RunningNow(head.run, head.owner, head.acquired, head.expires, is_alive))
-    states = []
-    for job in jobs.jobs:
-        job_head = heads.get(Subject(SubjectKind.JOB, job.name))
-        last_run = job_head.run if job_head is not None else None
-        states.append(JobState(job.name, job.service, job.schedule.text, job.enabled, job_rows.get(job.name), last_run))
+    entries = dispatch.entries_of(heartbeat, jobs)
+    rows = dispatch.rows_of(heartbeat, entries)
+    now = heartbeat.clock.now()
+    picture = dispatch.picture_of(heartbeat, entries, heads, rows)
+    waiting = {item.entry.subject: item.planned for item in picture.due if not _may_sleep(item, now)}
     task_rows = heartbeat.task_rows.read()
     handed_over = None if heartbeat.handed_over is None else heartbeat.handed_over()
     owners, contested = owners_of(task_rows, handed_over)
+    set_aside = tuple(problem_of(one, heartbeat) for one in set_aside_among(heartbeat, entries, heads))
+    queued = queue_problems(heartbeat, entries, heads)
+    running = _running(heartbeat, entries, heads, now)
     return Status(
-        tasks=tuple(by_class_name([*task_rows, *own_rows])),
-        jobs=tuple(states),
-        running=tuple(running),
+        now=now,
+        closed=heartbeat.closed(),
+        task_rows=tuple(by_class_name([*task_rows, *OwnTaskRows(heartbeat.state, SubjectKind.TASK).read()])),
+        subjects=(*_known(heartbeat, entries, rows, picture, heads, waiting), *_broken(heartbeat.tasks, jobs, heads)),
+        running=running,
+        lanes=_lanes(heartbeat, entries, waiting, running, queued),
+        queues=heartbeat.queues(),
+        instances=tuple(instances.listed(heartbeat.state)),
         last_runs=tuple(ledger.recent(heartbeat.state, recent)),
-        owners=tuple(owners.items()),
-        problems=(*filter(None, [heartbeat.writes_refused()]), *problems_of(heartbeat, jobs), *contested),
+        owners=owners,
+        problems=(
+            *filter(None, [heartbeat.writes_refused()]),
+            *problems_of(heartbeat, jobs),
+            *set_aside,
+            *dict.fromkeys(queued.values()),
+            *contested,
+        ),
         remarks=heartbeat.remarks(),
-        now=heartbeat.clock.now(),
     )
 
 
@@ -118,36 +85,127 @@ def _owner(status: TaskStatus, *, handed_over: bool) -> str:
     return f"nobody: its row is {status.value}"
 
 
-def status_text(seen: Status, heartbeat: Heartbeat) -> str:
-    """Return the status as text: iTop's table of tasks, then what iTop does not know."""
-    lines = [status_table(seen.tasks, heartbeat.zone)]
+def _may_sleep(due: Due, now: datetime) -> bool:
+    """Return whether a daemon may have found that a task which is due has nothing to do."""
+    return due.entry.waiting is not None and not due.resumes and (now - due.planned).total_seconds() < _ASLEEP_SECONDS
 
-    def date(instant: datetime | None) -> str:
-        return "never" if instant is None else to_itop(instant, heartbeat.zone)
 
-    if heartbeat.attached:
-        lines.append("Who runs iTop's processes:\n")
-    lines += [f"  {name}: {owner}\n" for name, owner in seen.owners]
-    if seen.jobs:
-        lines.append("Jobs:\n")
-    for job in seen.jobs:
-        planned = date(job.row.next_run_date if job.row else None) if job.enabled else "disabled"
-        last = f"{date(job.last_run.started)} {job.last_run.state}" if job.last_run else "never"
-        lines.append(f"  {job.name} ({job.service}, {job.schedule}): last {last}, next {planned}\n")
-    lines.append("Running now:\n" if seen.running else "Running now: nothing\n")
-    for item in seen.running:
-        run = item.run
-        holder = f"{item.owner} since {date(item.since)}" if item.owner else "handed back, waits for the next heartbeat"
-        lost = "" if item.is_alive or not item.owner else ", its owner is gone: the next heartbeat takes it over"
-        progress = f", {run.progress}" if run.progress else ""
-        lines.append(f"  {run.subject} {run.state}: {holder}, process {run.pid or '-'}{progress}{lost}\n")
-    if seen.last_runs:
-        lines.append("Last runs:\n")
-    for run in seen.last_runs:
-        came_of_it = run.error.splitlines()[0] if run.error else run.message.strip()
-        lines.append(f"  {run.id} {run.subject} due {date(run.due)}: {run.state} {came_of_it}".rstrip() + "\n")
-    lines += [f"{remark}\n" for remark in seen.remarks]
-    if seen.problems:
-        lines.append("Problems:\n")
-    lines += [f"  {problem}\n" for problem in seen.problems]
-    return "".join(lines)
+def _known(
+    heartbeat: Heartbeat,
+    entries: Sequence[Entry],
+    rows: Sequence[TaskRow | None],
+    picture: Picture,
+    heads: Mapping[Subject, Head],
+    waiting: Mapping[Subject, datetime],
+) -> list[SubjectSeen]:
+    """Return every task and job that could run; ``waiting``: what is due, and since when."""
+    aside = {item.subject for item in picture.set_aside}
+    now = heartbeat.clock.now()
+    found = []
+    for entry, row in zip(entries, rows, strict=True):
+        head = heads.get(entry.subject)
+        standing = _standing(heartbeat, entry, row, head, due=entry.subject in waiting, aside=entry.subject in aside)
+        planned = waiting.get(entry.subject) or (row.next_run_date if row is not None else None)
+        found.append(
+            SubjectSeen(
+                subject=entry.subject,
+                lane=entry.lane,
+                service=entry.job.service if entry.job is not None else "",
+                schedule=entry.schedule.text,
+                standing=standing,
+                next_date=planned if standing in (Standing.PLANNED, Standing.WAITING, Standing.RUNNING) else None,
+                late_seconds=(now - waiting[entry.subject]).total_seconds() if standing is Standing.WAITING else 0.0,
+                row=row,
+                last_run=head.run if head is not None else None,
+                last_success=head.run.last_success if head is not None else None,
+                failures=head.run.failures if head is not None else 0,
+            )
+        )
+    return found
+
+
+def _standing(
+    heartbeat: Heartbeat, entry: Entry, row: TaskRow | None, head: Head | None, *, due: bool, aside: bool
+) -> Standing:
+    if entry.job is not None and not entry.job.enabled:
+        return Standing.DISABLED
+    if row is None:
+        ours = entry.job is not None or heartbeat.is_ours(entry.subject.name)
+        return Standing.UNKNOWN if ours else Standing.NOT_OURS
+    if head is not None and head.run.state.is_open and not due:
+        return Standing.RUNNING
+    if aside:
+        return Standing.SET_ASIDE
+    if due:
+        return Standing.WAITING
+    return Standing.PLANNED if row.status is entry.runs_when else Standing.PAUSED
+
+
+def _broken(tasks: Sequence[Task], jobs: Jobs, heads: Mapping[Subject, Head]) -> list[SubjectSeen]:
+    """Return the tasks and jobs that cannot run; the problems say why."""
+    names = [Subject(SubjectKind.TASK, task.name) for task in tasks if task.schedule is None]
+    names += [Subject(SubjectKind.JOB, job.name) for job in jobs.broken]
+    found = []
+    for subject in names:
+        run = heads[subject].run if subject in heads else None
+        success, failures = (run.last_success, run.failures) if run is not None else (None, 0)
+        found.append(SubjectSeen(subject, "", "", "", Standing.BROKEN, None, 0.0, None, run, success, failures))
+    return found
+
+
+def _running(
+    heartbeat: Heartbeat, entries: Sequence[Entry], heads: Mapping[Subject, Head], now: datetime
+) -> tuple[RunSeen, ...]:
+    """Return the runs that are not finished, of what is known here and of what others at work know."""
+    known = {entry.subject: entry for entry in entries}
+    found = []
+    for head in heads.values():
+        owner, run, entry = Owner.parse(head.owner), head.run, known.get(head.run.subject)
+        is_alive = owner is not None and not head.is_expired and not owner.is_dead()
+        if not run.state.is_open or not (is_alive or entry is not None):
+            continue
+        lane = heartbeat.lanes.get(entry.lane) if entry is not None else None
+        soft = (entry.max_seconds if entry is not None else None) or (lane.soft_seconds if lane is not None else None)
+        found.append(
+            RunSeen(
+                run=run,
+                lane=entry.lane if entry is not None else "",
+                owner=head.owner,
+                since=head.acquired,
+                lease_expires=head.expires,
+                heartbeat_age=max(heartbeat.lease_seconds - head.seconds_left, 0.0) if head.owner else 0.0,
+                is_alive=is_alive,
+                seconds=(now - run.started).total_seconds() if run.started is not None else 0.0,
+                limit_seconds=soft + lane.hard_seconds if soft is not None and lane is not None else None,
+            )
+        )
+    return tuple(sorted(found, key=lambda seen: seen.run.id))
+
+
+def _lanes(
+    heartbeat: Heartbeat,
+    entries: Sequence[Entry],
+    waiting: Collection[Subject],
+    running: Sequence[RunSeen],
+    problems: Mapping[str, str],
+) -> tuple[LaneSeen, ...]:
+    at_work = [seen.lane for seen in running if seen.is_alive]
+    waiting_in = [entry.lane for entry in entries if entry.subject in waiting]
+    waiting_in += [seen.lane for seen in running if seen.run.state is RunState.QUEUED]
+    used = {entry.lane for entry in entries}
+    return tuple(
+        LaneSeen(
+            name=lane.name,
+            executor="celery" if lane.queue is not None else _name_of(lane.executor),
+            limit=lane.limit,
+            running=at_work.count(lane.name),
+            waiting=waiting_in.count(lane.name),
+            problem=problems.get(lane.name, ""),
+        )
+        for lane in heartbeat.lanes.values()
+        if lane.name in used or lane.name in at_work
+    )
+
+
+def _name_of(executor: Executor) -> str:
+    return type(executor).__name__.removesuffix("Executor").lower()

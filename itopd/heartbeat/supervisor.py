@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -18,12 +18,12 @@ from itopd.clock import to_itop
 from itopd.heartbeat.dispatch import Claimed
 from itopd.heartbeat.executors import Execution
 from itopd.heartbeat.lanes import Lane
+from itopd.heartbeat.run_log import LOGS
 from itopd.heartbeat.runs import RunOutcome, RunSpec
-from itopd.heartbeat.schedule import backed_off
 from itopd.heartbeat.tasks import statistics_after
 from itopd.heartbeat.wall_clock import whole_second
 from itopd.heartbeat.world import AWAY, Heartbeat, log_of, pauses, reason_of
-from itopd.state import LeaseLost, RowChange, Subject, leases, ledger
+from itopd.state import LeaseLost, RowChange, Subject, interventions, leases, ledger, run_logs
 
 T = TypeVar("T")
 
@@ -54,6 +54,8 @@ class _Active:
     reported_progress: str = ""
     killed_because: str = ""
     soft_limit_passed: bool = False
+    stop_asked: bool = False
+    """By an operator."""
     lease_lost: bool = False
     held_until: float = field(default=0.0)
     """``time.monotonic`` up to which our lease is proven."""
@@ -70,10 +72,19 @@ class Supervisor:
         self._stopping = False
         self._pause = pauses()
 
+    def follow(self, heartbeat: Heartbeat) -> None:
+        """Carry out what is claimed from now on with the settings of ``heartbeat``."""
+        self._heartbeat = heartbeat
+
     @property
     def running(self) -> int:
         """Return how many runs are under way."""
         return len(self._active)
+
+    def progress(self) -> list[str]:
+        """Return how far the runs are that told so, for people."""
+        running = [active.execution for active in self._active.values() if active.execution is not None]
+        return [execution.progress for execution in running if execution.progress]
 
     def free(self, lane: str) -> int:
         """Return how many more runs a lane takes now."""
@@ -86,13 +97,20 @@ class Supervisor:
         margin = self._heartbeat.lease_seconds * 0.9
         active = _Active(claimed, held_until=time.monotonic() + margin)
         self._active[claimed.run.id] = active
+        LOGS.open(claimed.run.id)
         try:
-            return await self._do(active)
+            return await self._do_and_keep_log(active)
         except BaseException:  # nobody watches the process any more, and leaving itopd would wait for its end
             self._kill(active, "its heartbeat gave it up")
             raise
         finally:
             del self._active[claimed.run.id]
+            LOGS.close(claimed.run.id)
+
+    async def _do_and_keep_log(self, active: _Active) -> RunReport:
+        report = await self._do(active)
+        await self._keep_log(active.claimed.run.id)
+        return report
 
     def ask_to_stop(self) -> None:
         """Ask all runs to stop between two chunks; what is unfinished is handed back."""
@@ -123,6 +141,16 @@ class Supervisor:
             if active.execution is not None:
                 active.execution.hold_until(active.held_until)
                 await self._record_progress(active, active.execution.progress)
+        if self._active:
+            self._stop_asked(await asyncio.to_thread(interventions.asked_to_stop, heartbeat.state, heartbeat.owner))
+
+    def _stop_asked(self, run_ids: Collection[str]) -> None:
+        """Pass on what operators asked through the ledger."""
+        for active in self._active.values():
+            if active.claimed.run.id in run_ids and not active.stop_asked and active.execution is not None:
+                active.stop_asked = True
+                log_of(self._heartbeat, active.claimed.run).info("run_stop_asked")
+                active.execution.stop()
 
     async def _do(self, active: _Active) -> RunReport:
         heartbeat, claimed = self._heartbeat, active.claimed
@@ -155,12 +183,11 @@ class Supervisor:
         if active.lease_lost:
             return self._not_recorded(active, seconds)
         was_cut_off = (outcome.unfinished and self._stopping) or (active.killed_because and not outcome.succeeded)
-        if was_cut_off and not active.soft_limit_passed:
+        if was_cut_off and not (active.soft_limit_passed or active.stop_asked):
             return await self._hand_back(active, active.killed_because or STOPPED, started, seconds)
         if was_cut_off or outcome.unfinished:
-            limit = f"stopped at its limit of {soft_seconds:g} seconds"
-            reason = limit if active.soft_limit_passed else "stopped before its end, though nobody asked for it"
-            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, active.killed_because or reason)
+            reason = active.killed_because or _why_unfinished(active, soft_seconds)
+            outcome = RunOutcome(False, 70, outcome.message, outcome.counters, reason)
         return await self._finish(active, outcome, started, seconds)
 
     async def _outcome(
@@ -171,9 +198,12 @@ class Supervisor:
         done, _ = await asyncio.wait({waiting}, timeout=soft_seconds)
         if not done:
             active.soft_limit_passed = True
-            log_of(self._heartbeat, active.claimed.run).warning("run_limit_reached", seconds=soft_seconds)
+            log = log_of(self._heartbeat, active.claimed.run)
+            log.warning("run_limit_reached", seconds=soft_seconds, stack=await execution.stack())
             execution.stop()
             done, _ = await asyncio.wait({waiting}, timeout=hard_seconds)
+            if not done:
+                log.warning("run_stuck", seconds=soft_seconds + hard_seconds, stack=await execution.stack())
         if not done:
             self._kill(active, f"it did not stop within {hard_seconds:g} seconds of its limit of {soft_seconds:g}")
         return await waiting
@@ -182,9 +212,9 @@ class Supervisor:
         heartbeat, claimed = self._heartbeat, active.claimed
         run, entry = claimed.run, claimed.entry
         ended = heartbeat.clock.now()
-        next_due = claimed.next_date(ended, heartbeat.zone)
         failures = 0 if outcome.succeeded else run.failures + 1
-        next_due = backed_off(next_due, failures, ended)
+        deaths = run.deaths + 1 if outcome.died else run.deaths if active.killed_because else 0
+        next_due = claimed.next_date(ended, heartbeat.zone, failures, outcome.exit_code)
         change = self._row_at_end(claimed, started, ended, seconds, next_due, outcome)
 
         def record() -> None:
@@ -198,6 +228,7 @@ class Supervisor:
                 message=outcome.message,
                 counters=outcome.counters,
                 error=outcome.error,
+                deaths=deaths,
             )
 
         try:
@@ -214,6 +245,8 @@ class Supervisor:
             )
         else:
             log.error("run_failed", error=outcome.error, exit_code=outcome.exit_code, failures=failures, next_due=shown)
+        if outcome.died and deaths >= heartbeat.max_attempts:
+            log.error("set_aside", deaths=deaths)
         return _report(claimed, outcome, seconds)
 
     async def _hand_back(self, active: _Active, reason: str, started: datetime, seconds: float) -> RunReport:
@@ -234,6 +267,16 @@ class Supervisor:
         log_of(heartbeat, run).info("run_handed_back", reason=reason, seconds=round(seconds, 3))
         outcome = RunOutcome(succeeded=False, exit_code=75, error=reason, unfinished=True)
         return _report(claimed, outcome, seconds)
+
+    async def _keep_log(self, run_id: str) -> None:
+        """Put what the run logged beside it in the ledger; without it nothing but the log file is the poorer."""
+        lines = LOGS.close(run_id)
+        if not lines:
+            return
+        try:
+            await asyncio.to_thread(run_logs.append, self._heartbeat.state, run_id, lines)
+        except AWAY as error:
+            self._heartbeat.log.warning("run_log_lost", run=run_id, error=reason_of(error))
 
     def _not_recorded(self, active: _Active, seconds: float) -> RunReport:
         log_of(self._heartbeat, active.claimed.run).error("lease_lost", token=active.claimed.run.token)
@@ -278,19 +321,21 @@ class Supervisor:
 
     def _spec(self, claimed: Claimed, started: datetime, soft_seconds: float) -> RunSpec:
         run, job = claimed.run, claimed.entry.job
+        until = started + timedelta(seconds=soft_seconds)
         return RunSpec(
             run_id=run.id,
             kind=run.kind,
             name=run.name,
             due=run.due,
             started=started,
-            until=started + timedelta(seconds=soft_seconds),
+            until=min(until, claimed.entry.until or until),
             token=run.token,
             attempt=run.attempts,
             settings=dict(self._heartbeat.settings),
             service=job.service if job else "",
             parameters=dict(job.parameters) if job else {},
-            output_file=job.output_path(started, self._heartbeat.zone) if job else "",
+            output_file=job.output_path(started) if job else "",
+            job_keys=dict(job.child_keys()) if job else {},
         )
 
     def _row_at_start(self, claimed: Claimed, started: datetime) -> RowChange:
@@ -319,6 +364,12 @@ class Supervisor:
         if outcome.succeeded:
             change["running"] = False
         return change
+
+
+def _why_unfinished(active: _Active, soft_seconds: float) -> str:
+    if active.soft_limit_passed:
+        return f"stopped at its limit of {soft_seconds:g} seconds"
+    return "stopped by an operator" if active.stop_asked else "stopped before its end, though nobody asked for it"
 
 
 def _report(claimed: Claimed, outcome: RunOutcome, seconds: float) -> RunReport:

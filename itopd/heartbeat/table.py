@@ -11,11 +11,19 @@ from itopd.state import TaskRow
 
 _BORDER = "+---------------------------+---------+---------------------+---------------------+--------+-----------+"
 _HEADER = "| Task Class                | Status  | Last Run            | Next Run            | Nb Run | Avg. Dur. |"
+_NARROW = len("+---------------------------+---------+---------------------+---------------------+")
 
 
 def status_table(rows: Iterable[TaskRow], zone: ZoneInfo) -> str:
     """Return the table in the order of ``rows``, each line ended by a line feed."""
     lines = [_BORDER, _HEADER, _BORDER, *(_line(row, zone) for row in rows), _BORDER]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def planned_table(rows: Iterable[TaskRow], zone: ZoneInfo) -> str:
+    """Return the narrower table of what is due, without counters."""
+    border, header = _BORDER[:_NARROW], _HEADER[:_NARROW]
+    lines = [border, header, border, *(_joined(_names_and_dates(row, zone)) for row in rows), border]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -25,14 +33,20 @@ def by_class_name(rows: Iterable[TaskRow]) -> list[TaskRow]:
 
 
 def _line(row: TaskRow, zone: ZoneInfo) -> str:
-    cells = (
+    counters = (f"{row.total_exec_count:>6}", f"{row.average_run_duration!s:>7} s")
+    return _joined((*_names_and_dates(row, zone), *counters))
+
+
+def _names_and_dates(row: TaskRow, zone: ZoneInfo) -> tuple[str, ...]:
+    return (
         f"{row.class_name[:25]:<25}",
         f"{row.status.value:<7}",
         f"{_date(row.latest_run_date, zone):<19}",
         f"{_date(row.next_run_date, zone):<19}",
-        f"{row.total_exec_count:>6}",
-        f"{row.average_run_duration!s:>7} s",
     )
+
+
+def _joined(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

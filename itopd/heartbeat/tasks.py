@@ -46,6 +46,13 @@ class TaskContext:
     """Told how many of how many (``None``: unknown) units are done."""
 
 
+Waiting = Callable[[], bool | datetime]
+"""Whether a task has anything to do: ``True``; ``False`` not now; an instant (UTC): nothing is known to come before it,
+and one that has passed means now. One or two cheap statements, nothing written; called in the daemon's process, from
+any of its threads. A database that is away may raise. The answer may be out of date a moment later: the task itself
+looks again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One background process, by the name of its class in iTop."""
@@ -61,16 +68,25 @@ class Task:
     own: bool = False
     """itopd's own task: its row is in ``itopd_task``, since iTop would mark a class it does not know removed."""
     problem: str = ""
+    waiting: Waiting | None = None
+    """The daemon asks before it makes a run, and makes none while nothing waits (:mod:`itopd.heartbeat.quiet`).
+    ``None``, and everywhere but in the daemon: it runs whenever it is due."""
 
 
 def periodic_task(
-    name: str, seconds: int, run: Callable[[TaskContext], str], *, lane: str = "tasks", max_seconds: float | None = None
+    name: str,
+    seconds: int,
+    run: Callable[[TaskContext], str],
+    *,
+    lane: str = "tasks",
+    max_seconds: float | None = None,
+    waiting: Waiting | None = None,
 ) -> Task:
     """Return a task that runs every ``seconds``; a wrong period disables only this task."""
     try:
-        return Task(name, Periodic(seconds), run, lane, max_seconds)
+        return Task(name, Periodic(seconds), run, lane, max_seconds, waiting=waiting)
     except SettingsError as error:
-        return Task(name, None, run, lane, max_seconds, problem=f"{name}: {error.message}")
+        return Task(name, None, run, lane, max_seconds, problem=f"{name}: {error.message}", waiting=waiting)
 
 
 def weekly_task(
@@ -93,6 +109,16 @@ def perform(task: Task, spec: RunSpec, control: Control) -> RunOutcome:
     """Run a task inside its child process: what the child entry of ``wiring`` calls."""
     context = TaskContext(spec.run_id, spec.name, spec.until, control.should_stop, control.progress)
     return RunOutcome(succeeded=True, exit_code=0, message=task.run(context))
+
+
+def scheduled_task(
+    name: str, schedule: Callable[[], Schedule], run: Callable[[TaskContext], str], *, lane: str = "tasks"
+) -> Task:
+    """Return a task with the schedule that its settings give; wrong ones disable only this task."""
+    try:
+        return Task(name, schedule(), run, lane)
+    except SettingsError as error:
+        return Task(name, None, run, lane, problem=f"{name}: {error.message}")
 
 
 _LONGEST = Decimal("99999.999")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -14,11 +15,24 @@ from itopd.clock import Clock
 from itopd.errors import DatabaseError
 from itopd.heartbeat.jobs import Jobs
 from itopd.heartbeat.lanes import Lane
+from itopd.heartbeat.seen import QueueSeen
 from itopd.heartbeat.tasks import Task
 from itopd.state import Owner, Run, StateStore, TaskRows, this_process
 
 AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, DatabaseError)
 """What a database that is away, restarts or refuses raises: reason to wait, never to die."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of reading the settings files again."""
+
+    heartbeat: Heartbeat | None = None
+    """With the new settings; ``None``: nothing changes."""
+    problem: str = ""
+    """Why the old ones stay: what, where, what to do."""
+    restart_for: tuple[str, ...] = ()
+    """Settings that changed and stay as they were until the daemon is started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +50,7 @@ class Heartbeat:
     clock: Clock
     zone: ZoneInfo
     log: FilteringBoundLogger
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     """Handed to every child in its ``RunSpec``; the heartbeat does not look at it."""
     handed_over: Callable[[], Collection[str]] | None = None
     """Attached, where the rows belong to a running iTop: the processes that were handed over to us. Of those, the
@@ -47,8 +61,12 @@ class Heartbeat:
     """Why nothing that writes may begin by itself (a clone that nobody adopted); empty: go on. What reads runs."""
     generation: Callable[[], str] = lambda: ""
     """Which version of what runs load is in force (iTop's data model); another text: executors get ready anew."""
+    reload: Callable[[], Reloaded] = Reloaded
+    """Reads the settings files again, on SIGHUP."""
     remarks: Callable[[], tuple[str, ...]] = lambda: ()
     """What the status tells beside tasks and jobs, one line each."""
+    queues: Callable[[], tuple[QueueSeen, ...]] = tuple
+    """The queues that tasks work off, as they are now."""
     owner: Owner = field(default_factory=this_process)
     system_user: str = ""
     """Operating-system account, recorded in the rows."""
@@ -56,10 +74,11 @@ class Heartbeat:
     """Seconds a stopping daemon has to finish or hand back."""
     lease_seconds: int = 60
     """A lease that was not renewed for so long may be taken over; it is renewed three times as often."""
-    poll_seconds: float = 5.0
+    poll_seconds: float = 10.0
     """How often to look for rows that people changed; planned dates are kept to the second."""
     max_attempts: int = 3
-    """Owners a run may lose before it is given up as poison."""
+    """Owners a run may lose before it is given up as poison; processes that may die in a row over a task or job before
+    it is set aside."""
 
     @property
     def attached(self) -> bool:
@@ -73,7 +92,7 @@ class Heartbeat:
 
 def log_of(heartbeat: Heartbeat, run: Run) -> FilteringBoundLogger:
     """Return the log bound to a run."""
-    bound: FilteringBoundLogger = heartbeat.log.bind(run_id=run.id, kind=run.kind.value, name=run.name)
+    bound: FilteringBoundLogger = heartbeat.log.bind(run=run.id, kind=run.kind.value, name=run.name)
     return bound
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -29,14 +29,18 @@ from itopd.imports.report import (
     table_head,
 )
 from itopd.imports.request import Checked, Request, check_request, open_data
-from itopd.imports.rows import Draft, read_draft
+from itopd.imports.rows import read_draft
 from itopd.imports.table import table_cells
 from itopd.service import Context, Result
+from itopd.tabular import Row
 from itopd.writing import Change
 
 CHUNK: Final = 1000
 """Rows per transaction."""
 ORIGIN: Final = "csv-import.php"
+
+_Chunk = list[tuple[int, Row]]
+"""Data rows with their numbers, from 0."""
 
 
 def run(context: Context, parameters: Parameters) -> Result:
@@ -126,24 +130,23 @@ def _userinfo(context: Context, parameters: Parameters) -> str:
     return f"{context.account.friendly_name}, Web Service (CSV){comment}"
 
 
-def _drafts(checked: Checked, definition: Definition) -> Iterator[list[Draft]]:
-    """Yield the data rows as drafts, a chunk at a time."""
+def _chunks(checked: Checked) -> Iterator[_Chunk]:
+    """Yield the numbered data rows, a chunk at a time."""
     rows = checked.source.rows()
     next(rows)
-    drafts = (read_draft(definition, number, row) for number, row in enumerate(rows))
-    while chunk := list(islice(drafts, CHUNK)):
+    numbered = enumerate(rows)
+    while chunk := list(islice(numbered, CHUNK)):
         yield chunk
 
 
 def _import(context: Context, checked: Checked, definition: Definition, blocks: Blocks, reporter: _Reporter) -> bool:
     """Write chunk by chunk, each in a transaction of its own; return whether it was stopped before the end."""
     done = 0
-    for drafts in _drafts(checked, definition):
+    for chunk in _chunks(checked):
         if context.should_stop():
             return True
         try:
-            with context.database.write() as connection:
-                settled = _take(context, connection, blocks, drafts)
+            settled = _commit(context, definition, blocks, chunk)
         except DatabaseError as error:
             raise DatabaseError(
                 f"{error.message}. The first {done} of {checked.lines} rows are done and stay; import the file again"
@@ -152,21 +155,36 @@ def _import(context: Context, checked: Checked, definition: Definition, blocks: 
     return False
 
 
+def _commit(context: Context, definition: Definition, blocks: Blocks, chunk: _Chunk) -> list[Settled]:
+    """Write a chunk in a transaction of its own, which is done again as a whole when the server undoes it."""
+    change = blocks.change
+
+    def take(connection: sa.Connection) -> list[Settled]:
+        blocks.change = replace(change)  # its row is there only if an earlier chunk has written it
+        return _take(context, connection, definition, blocks, chunk)
+
+    return context.database.transact(take)
+
+
 def _simulate(context: Context, checked: Checked, definition: Definition, blocks: Blocks, reporter: _Reporter) -> bool:
     """Do the same in one transaction that is rolled back; return whether it was stopped before the end."""
     done = 0
     with context.database.write() as connection:
         try:
-            for drafts in _drafts(checked, definition):
+            for chunk in _chunks(checked):
                 if context.should_stop():
                     return True
-                done = _account_for(context, checked, reporter, _take(context, connection, blocks, drafts), done)
+                settled = _take(context, connection, definition, blocks, chunk)
+                done = _account_for(context, checked, reporter, settled, done)
         finally:
             connection.rollback()
     return False
 
 
-def _take(context: Context, connection: sa.Connection, blocks: Blocks, drafts: list[Draft]) -> list[Settled]:
+def _take(
+    context: Context, connection: sa.Connection, definition: Definition, blocks: Blocks, chunk: _Chunk
+) -> list[Settled]:
+    drafts = [read_draft(definition, number, row) for number, row in chunk]
     return blocks.take(connection, drafts, to_itop(context.clock.now(), context.database.timezone))
 
 

@@ -48,6 +48,19 @@ class QueueCount:
     oldest: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """How many mails there are, by what becomes of them."""
+
+    waiting: int
+    ready: int
+    """Of those, how many are not held back until later."""
+    in_hand: int
+    failed: int
+    oldest_ready: str | None
+    """Since when the one waits that was ready first; stored text, local time of iTop's zone."""
+
+
 def new_message_id(message: Message) -> str:
     """Return an id, without angle brackets, for a message that has none; its domain is the sender's."""
     sender = mailbox(message.sender.address) or next(filter(None, map(mailbox, split_list(message.to))), None)
@@ -153,6 +166,26 @@ def counts(connection: sa.Connection, database: Database) -> list[QueueCount]:
         QueueCount(realclass or "", status, rows, oldest)
         for realclass, status, rows, oldest in connection.execute(query)
     ]
+
+
+def depth(connection: sa.Connection, database: Database, now: str) -> QueueDepth:
+    """Return how deep the queue is at ``now`` (stored form): one query over the index of the mails' class."""
+    task = database.table("AsyncTask")
+    waits = task.c.status == "planned"
+    is_ready = waits & (task.c.planned.is_(None) | (task.c.planned <= now))
+
+    def number(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.count(sa.case((condition, 1)))
+
+    query = sa.select(
+        number(waits),
+        number(is_ready),
+        number(task.c.status == "running"),
+        number(task.c.status == "error"),
+        sa.func.min(sa.case((is_ready, sa.func.coalesce(task.c.planned, task.c.created)))),
+    ).where(task.c.realclass == QUEUED_MAIL)
+    waiting, ready, in_hand, failed, oldest = connection.execute(query).one()
+    return QueueDepth(waiting, ready, in_hand, failed, oldest)
 
 
 def _cut(text: str) -> str:

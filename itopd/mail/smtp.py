@@ -54,12 +54,27 @@ class _Answered(Exception):
         self.code = code
 
 
+class _Client(aiosmtplib.SMTP):
+    """A client whose connection is gone the moment it is closed.
+
+    A transport's own ``close`` goes on sending what lies in its buffer for as long as the server takes to read it, and
+    over TLS waits for the server's goodbye: a mail already reported as failed could so be delivered, and once more when
+    it is repeated.
+    """
+
+    def close(self) -> None:
+        """End the connection; what was not sent yet never is."""
+        if isinstance(self.transport, asyncio.WriteTransport):
+            self.transport.abort()
+        super().close()
+
+
 class SmtpTransport:
     """Sends letters to one server over one connection, made when needed and kept until ``close``."""
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
-        self._client: aiosmtplib.SMTP | None = None
+        self._client: _Client | None = None
         self._handed_over = False
 
     @property
@@ -97,7 +112,9 @@ class SmtpTransport:
         if client is None:
             return
         try:
-            await client.quit(timeout=2)
+            await client.execute_command(b"QUIT", timeout=2)  # whatever the answer, that was it
+            if client.transport is not None:
+                client.transport.close()  # with TLS, says that no more will come (RFC 8446 §6.1)
         except (SMTPException, OSError) as error:
             _log.debug("mail.quit.failed", server=str(self._server), reason=str(error))
         finally:
@@ -142,11 +159,11 @@ class SmtpTransport:
         crash_point("mail.in_data")
         return await protocol.read_response()
 
-    async def _connected(self) -> aiosmtplib.SMTP:
+    async def _connected(self) -> _Client:
         if self._client is not None and self._client.is_connected:
             return self._client
         server = self._server
-        client = aiosmtplib.SMTP(
+        client = _Client(
             hostname=server.host,
             port=server.port,
             use_tls=server.encryption == "ssl",

@@ -1,4 +1,4 @@
-"""Saved queries: the entries of iTop's phrasebook, class ``QueryOQL`` (``spec/export.md`` §1.2)."""
+"""Saved queries: the entries of iTop's phrasebook, class ``QueryOQL``, and their use (``spec/export.md`` §1.2)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from itopd.errors import SettingsError
 from itopd.oql import ColumnPath, compile_query, parse, resolve
 
 _CLASS = "QueryOQL"
+_USE = ("export_count", "export_last_date", "export_last_user_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def saved_query(database: Database, connection: sa.Connection, wanted: int | str
 
     Digits alone are an id. Raises :class:`SettingsError` for a name that several entries have.
     """
-    by_id = isinstance(wanted, int) or wanted.isdigit()
+    by_id = isinstance(wanted, int) or (wanted.isascii() and wanted.isdigit())
     resolved = resolve(parse(f"SELECT {_CLASS} WHERE {'id' if by_id else 'name'} = :wanted"), database.model)
     compiled = compile_query(
         resolved,
@@ -46,3 +47,20 @@ def saved_query(database: Database, connection: sa.Connection, wanted: int | str
         ids = " and ".join(str(one.id) for one in found)
         raise SettingsError(f"several saved queries have the name '{wanted}', {ids} among them: give an id")
     return found[0] if found else None
+
+
+def count_use(database: Database, connection: sa.Connection, entry: int, user: int, now: str) -> None:
+    """Count one more use of a saved query, the last one by ``user`` at ``now`` (as iTop stores it).
+
+    One update of the columns alone, as iTop does it: no change record, and no use is lost when two run at once. Columns
+    that an older iTop lacks are left out.
+    """
+    cls = database.model[_CLASS]
+    table = database.table(cls.root)
+    columns = {code: table.c[cls.attributes[code].sql] for code in _USE if code in cls.attributes}
+    values: dict[str, object] = {"export_last_date": now, "export_last_user_id": user}
+    if "export_count" in columns:
+        values["export_count"] = sa.func.coalesce(columns["export_count"], 0) + 1
+    if columns:
+        used = {column.name: values[code] for code, column in columns.items()}
+        connection.execute(sa.update(table).where(table.c[cls.key_column] == entry).values(used))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,6 +12,9 @@ from itopd.errors import OqlError
 from itopd.oql.builder import GREATEST
 from itopd.oql.tree import Parameter
 from itopd.oql.values import Many, Value, null, number, text
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair: no database stores it; Python makes one of each byte that is no UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ class Arguments:
             case None:
                 return null()
             case str():
+                if not argument.isascii() and _HALF.search(argument):
+                    raise _bad_argument(parameter, "is no text in UTF-8: it holds bytes or half characters of another")
                 return text(argument)
             case int():
                 return number(max(-GREATEST, min(int(argument), GREATEST)))

@@ -89,16 +89,6 @@ class Builder:
         condition: Expression | None = parts[0]
         return None if condition == Number(1) else condition
 
-    def in_operator(self, parts: Sequence[Lexeme]) -> Lexeme:
-        """Return the operator."""
-        return parts[0]
-
-    function_name = in_operator
-
-    def unit(self, parts: Sequence[Any]) -> str:
-        """Return the unit of an interval."""
-        return str(parts[0])
-
     def chain(self, parts: Sequence[Any]) -> Expression:
         """Return operations of one level, associated to the left; runs of one logical operator make one node."""
         node: Expression = parts[0]
@@ -153,7 +143,7 @@ class Builder:
 
     def negative(self, parts: Sequence[Lexeme]) -> Number:
         """Return a number with a sign."""
-        number = self.number(parts)
+        number = self.number(parts[1:])
         return replace(number, value=-number.value)
 
     def null(self, parts: Sequence[Lexeme]) -> Null:
@@ -181,7 +171,7 @@ class Builder:
     def interval(self, parts: Sequence[Any]) -> Interval:
         """Return ``INTERVAL amount unit``."""
         amount, unit = parts
-        return Interval(amount, unit, amount.position)
+        return Interval(amount, str(unit), amount.position)
 
     def name(self, parts: Sequence[Lexeme]) -> Name:
         """Return a name without its backticks."""

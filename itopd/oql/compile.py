@@ -35,6 +35,8 @@ _ANY_DEPTH = 8
 """Levels of nesting that every engine takes."""
 _ANY_SIZE = 10_000
 """Nodes of a condition that every engine takes."""
+_ANY_TABLES = 60
+"""Tables that every engine joins."""
 
 EVERYTHING = Reader()
 """Sees all objects."""
@@ -104,8 +106,7 @@ def compile_query(
     keys = _order(sources, compiler) if order else []
     labelled = [expression.label(f"c{index}") for index, expression in enumerate(expressions)]
     statement = render(*labelled).order_by(*keys).limit(limit)
-    if resolved.depth > _ANY_DEPTH or resolved.size > _ANY_SIZE:
-        compiler.dialect.check_size(statement)
+    _check_size(resolved, compiler, statement)
     return CompiledQuery(statement, tuple(described))
 
 
@@ -127,8 +128,7 @@ def compile_count(
     else:
         ids = _distinct_ids(compiled).subquery()
         statement = sa.select(sa.func.count()).select_from(ids).where(_any_object(list(ids.c)))
-    if resolved.depth > _ANY_DEPTH or resolved.size > _ANY_SIZE:
-        compiler.dialect.check_size(statement)
+    _check_size(resolved, compiler, statement)
     return statement
 
 
@@ -138,6 +138,12 @@ def _members(
     compiler = MemberCompiler(database, _dialect(database), arguments, reader, now)
     with locating(resolved.tree.source or None):
         return compiler, [compiler.compile(query, {}) for query in members(resolved.tree)]
+
+
+def _check_size(resolved: ResolvedQuery, compiler: MemberCompiler, statement: Statement) -> None:
+    """Ask the engine whether it takes a statement, where not every engine takes it."""
+    if resolved.depth > _ANY_DEPTH or resolved.size > _ANY_SIZE or compiler.tables.count > _ANY_TABLES:
+        compiler.dialect.check_size(statement)
 
 
 def _any_object(ids: Sequence[Sql]) -> Sql:

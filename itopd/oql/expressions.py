@@ -11,6 +11,7 @@ from itopd.errors import OqlError
 from itopd.oql.arguments import Arguments
 from itopd.oql.dialect import Dialect
 from itopd.oql.matches import word_search
+from itopd.oql.places import at
 from itopd.oql.regexps import check_pattern
 from itopd.oql.tree import (
     Binary,
@@ -101,7 +102,8 @@ class Expressions:
             case "REGEXP":
                 if isinstance(right.literal, str):
                     check_pattern(right.literal, node.right.position)
-                return _number(self.dialect.regexp(left, right))
+                with at(node.right.position):
+                    return _number(self.dialect.regexp(left, right))
             case _:
                 return self.dialect.arithmetic(node.operator, left, right)
 
@@ -113,7 +115,8 @@ class Expressions:
             items.extend(value.items if isinstance(value, Many) else [value])
         if not items:
             return truth(node.negated)
-        found = self.dialect.is_in(operand, items)
+        with at(node.position):
+            found = self.dialect.is_in(operand, items)
         return _negated(found) if node.negated else _number(found)
 
     def _matches(self, node: Matches) -> Value:

@@ -13,11 +13,32 @@ from lark.common import LexerConf
 from lark.lexer import Lexer, PatternStr
 
 from itopd.errors import OqlError
+from itopd.oql.functions import FUNCTIONS
 from itopd.oql.limits import MAX_PARENTHESES, too_deep
 from itopd.oql.places import readable
 
 _BLANKS = r"[ \t\r\n]*+"
 _NAME = "PLAIN_NAME"
+_UNIT_FUNCTIONS = ("YEAR", "MONTH", "DAY")
+_ALIKE = {
+    "OR_OPERATOR": ("OR", "|", "^"),
+    "AND_OPERATOR": ("AND", "&"),
+    "COMPARISON": ("+", "!=", "<", ">", "<=", ">=", "LIKE", "NOT LIKE", "REGEXP"),
+    "EQUAL": ("=",),
+    "MINUS": ("-",),
+    "MULTIPLICATION": ("*", "/", "<<", ">>"),
+    "IN_OPERATOR": ("IN", "NOT IN"),
+    "TREE_OPERATOR": tuple(
+        f"{negated}{direction}{strict}"
+        for negated in ("", "NOT ")
+        for direction in ("BELOW", "ABOVE")
+        for strict in ("", " STRICT")
+    ),
+    "FUNCTION": tuple(FUNCTIONS.keys() - _UNIT_FUNCTIONS),
+    "UNIT": ("SECOND", "MINUTE", "HOUR"),
+    "UNIT_FUNCTION": _UNIT_FUNCTIONS,
+}
+"""Terminal -> the words and symbols that the grammar does not tell apart, which keeps its tables small."""
 _STEPS = {"(": 1, ")": -1}
 
 
@@ -41,8 +62,9 @@ class OqlLexer(Lexer):
     """Reads lexemes; the longest wins, and a keyword wins over a name of the same length."""
 
     def __init__(self, lexer_conf: LexerConf) -> None:
-        terminals = [terminal for terminal in lexer_conf.terminals if terminal.name not in lexer_conf.ignore]
+        terminals = [t for t in lexer_conf.terminals if t.name not in {*lexer_conf.ignore, *_ALIKE}]
         fixed = {t.pattern.value: t.name for t in terminals if isinstance(t.pattern, PatternStr)}
+        fixed |= {text: name for name, texts in _ALIKE.items() for text in texts}
         patterns = [t for t in terminals if not isinstance(t.pattern, PatternStr)]
         self._keywords = {text: name for text, name in fixed.items() if text.isidentifier()}
         self._fixed = {text: name for text, name in fixed.items() if text not in self._keywords}

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from itopd.oql.values import Kind, Sql, Statement, Value, infix
+from itopd.oql.shapes import check_shape
+from itopd.oql.values import Kind, Sql, Statement, Value, infix, number
 
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
 
@@ -15,7 +16,8 @@ class MariaDb:
     """Nearly everything is native."""
 
     def check_size(self, statement: Statement) -> None:
-        """The server takes what the language takes."""
+        """Count what the server limits."""
+        check_shape(statement, most_tables=61, most_levels=63, engine="MariaDB")
 
     def compare(self, operator: str, left: Value, right: Value) -> Sql:
         """Compare; the server coerces."""
@@ -42,9 +44,11 @@ class MariaDb:
         return infix(text.sql, "REGEXP", pattern.sql)
 
     def arithmetic(self, operator: str, left: Value, right: Value) -> Value:
-        """Native, but for what the server refuses: negative differences of unsigned numbers, sums beyond 64 bits."""
+        """Native, but for what the server refuses: negative differences of unsigned numbers, more than 64 bits."""
         if operator in _BITS:
             return Value(sa.cast(infix(left.sql, operator, right.sql), sa.Numeric(20, 0)), Kind.NUMBER)
+        if operator == "*":
+            return Value(infix(infix(left.sql, operator, _ONE), operator, right.sql), Kind.NUMBER)
         return Value(infix(_wide(left, operator), operator, _wide(right, operator)), Kind.NUMBER)
 
     def as_truth(self, value: Value) -> Sql:
@@ -82,7 +86,9 @@ class MariaDb:
         return Value(sa.cast(sa.bindparam(None, now[:10], sa.String(), unique=True), sa.Date), Kind.DATE)
 
     def add_interval(self, date: Value, amount: Value, unit: str, kind: Kind) -> Sql:  # noqa: ARG002 - native
-        """``TIMESTAMPADD`` is ``DATE_ADD`` with plain arguments."""
+        """``TIMESTAMPADD`` is ``DATE_ADD`` with plain arguments; the server counts months and seconds in 64 bits."""
+        if isinstance(amount.literal, int):
+            amount = number(max(-_MOST_UNITS, min(amount.literal, _MOST_UNITS)))
         return sa.func.timestampadd(sa.literal_column(unit), amount.sql, date.sql)
 
     def call(self, name: str, arguments: Sequence[Value], kind: Kind) -> Sql:  # noqa: ARG002 - the server finds it
@@ -91,6 +97,10 @@ class MariaDb:
 
 
 _SMALL = 2**31
+_MOST_UNITS = 10**12
+"""Of an interval; no date is as far from another in any unit."""
+_ONE: Sql = sa.literal_column("1.")
+"""A decimal: a product with it has 65 digits, and as many behind the point as without it."""
 
 
 def _wide(value: Value, operator: str) -> Sql:

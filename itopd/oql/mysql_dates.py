@@ -37,6 +37,11 @@ _MONTHS = (
 _UNITS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
 
 
+def shown(instant: datetime) -> str:
+    """Return an instant in stored form, its year with four digits (``strftime`` writes fewer before the year 1000)."""
+    return instant.isoformat(" ", "seconds")
+
+
 @lru_cache(maxsize=4096)
 def read_date(value: object) -> tuple[datetime, bool] | None:
     """Return the instant that a value means and whether a time was given."""
@@ -65,7 +70,7 @@ def comparable(value: object) -> str | None:
     if value is None:
         return None
     read = read_date(value)
-    return ZERO if read is None else f"{read[0]:%Y-%m-%d %H:%M:%S}"
+    return ZERO if read is None else shown(read[0])
 
 
 def date_part(value: object) -> str | None:
@@ -129,7 +134,7 @@ def add_interval(value: object, amount: object, unit: str) -> str | None:
             instant = _add_months(instant, count * (12 if unit == "YEAR" else 1))
     except (ValueError, OverflowError):
         return None
-    return f"{instant:%Y-%m-%d %H:%M:%S}" if with_time else instant.date().isoformat()
+    return shown(instant) if with_time else instant.date().isoformat()
 
 
 def _add_months(instant: datetime, months: int) -> datetime:

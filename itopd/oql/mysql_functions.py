@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from itopd.database import collation_key
+from itopd.database import like_characters
 from itopd.oql import mysql_dates
 
 _NUMERIC = re.compile(r"\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?\s*\Z")
@@ -19,17 +19,10 @@ _UNSIGNED = 2**64 - 1
 
 
 class _Folding(dict[int, int]):
-    """Characters -> one of those equal to them under iTop's collation, filled as characters are met."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._first: dict[bytes, int] = {}
-        self._empty = collation_key("")
+    """Characters -> the first of those that are like them, filled as characters are met."""
 
     def __missing__(self, number: int) -> int:
-        key = collation_key(chr(number))
-        folded = number if key == self._empty else self._first.setdefault(key, number)
-        self[number] = folded
+        folded = self[number] = ord(like_characters(chr(number))[0])
         return folded
 
 
@@ -37,7 +30,7 @@ _folding = _Folding()
 
 
 def fold(text: str) -> str:
-    """Return a text with each character replaced by one that is equal to it but for case and accents."""
+    """Return a text with each character replaced by one that stands for all that are like it."""
     return text.translate(_folding)
 
 
@@ -45,24 +38,43 @@ def like(pattern: object, text: object) -> int | None:
     """``LIKE`` character by character under iTop's collation, with the escape character ``\\``."""
     if pattern is None or text is None:
         return None
-    return int(_like_pattern(as_text(pattern))(fold(as_text(text))) is not None)
+    return int(_is_like(_pieces(as_text(pattern)), fold(as_text(text))))
+
+
+_Piece: TypeAlias = tuple[re.Pattern[str], int]
+"""What stands between two ``%``, and how many characters it has."""
 
 
 @lru_cache(maxsize=256)
-def _like_pattern(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    parts: list[str] = []
-    position = 0
-    while position < len(pattern):
-        character = pattern[position]
-        if character == "\\" and position + 1 < len(pattern):
-            position += 1
-            parts.append(re.escape(fold(pattern[position])))
-        elif character in "%_":
-            parts.append(".*" if character == "%" else ".")
+def _pieces(pattern: str) -> list[_Piece]:
+    pieces: list[list[str]] = [[]]
+    characters = iter(pattern)
+    for character in characters:
+        if character == "%":
+            pieces.append([])
+        elif character == "_":
+            pieces[-1].append(".")
         else:
-            parts.append(re.escape(fold(character)))
-        position += 1
-    return re.compile("".join(parts), re.DOTALL).fullmatch
+            same = next(characters, character) if character == "\\" else character
+            pieces[-1].append(re.escape(fold(same)))
+    return [(re.compile("".join(piece), re.DOTALL), len(piece)) for piece in pieces]
+
+
+def _is_like(pieces: list[_Piece], text: str) -> bool:
+    """Return whether the pieces follow one another in a text; each is taken where it is first found."""
+    (first, at), *middle = pieces
+    if not middle:
+        return first.fullmatch(text) is not None
+    last, length = middle.pop()
+    end = len(text) - length
+    if end < at or not first.match(text) or not last.match(text, end):
+        return False
+    for piece, _length in middle:
+        found = piece.search(text, at, end)
+        if not found:
+            return False
+        at = found.end()
+    return True
 
 
 def regexp(pattern: object, text: object) -> int | None:
@@ -82,9 +94,37 @@ _POSIX_CLASSES = {
 }  # fmt: skip
 
 
+_CLASS = re.compile(r"\[([.:=])[^\]\\]*\1\]")
+
+
+def _foreign_class(pattern: str) -> re.Match[str] | None:
+    """Return the first ``[.x.]``, ``[=x=]`` or ``[:x:]`` that PCRE refuses: unknown, or not within a set."""
+    at, inside = 0, False
+    while at < len(pattern):
+        found = _CLASS.match(pattern, at)
+        if found:
+            if not inside or found.group() not in _POSIX_CLASSES:
+                return found
+            at = found.end()
+            continue
+        if pattern[at] == "\\":
+            at += 1
+        elif not inside and pattern[at] == "[":
+            inside = True
+            at += 1 if pattern.startswith("^", at + 1) else 0
+            at += 1 if pattern.startswith("]", at + 1) else 0  # a bracket at the beginning is a member
+        elif pattern[at] == "]":
+            inside = False
+        at += 1
+    return None
+
+
 @lru_cache(maxsize=256)
 def regular_expression(pattern: str) -> re.Pattern[str]:
     """Return a compiled pattern; ``re.error`` when it is none."""
+    foreign = _foreign_class(pattern)
+    if foreign:
+        raise re.error(f"the class {foreign.group()} is unknown, or not within a set", pattern, foreign.start())
     for name, members in _POSIX_CLASSES.items():
         pattern = pattern.replace(name, members)
     with warnings.catch_warnings():

@@ -8,11 +8,12 @@ are read by Python's own parser, as :func:`~itopd.oql.mysql_functions.regular_ex
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from itopd.database import equal_characters
+from itopd.database import like_characters
 from itopd.oql.mysql_functions import regular_expression
 
 _sre: Any = re._constants  # noqa: SLF001 - the only parser of the same language
@@ -28,8 +29,6 @@ _ELSEWHERE_ONLY = {
 }
 _NOTHING = "(?!)"
 _LAST = 0x10FFFF
-_REPLACEMENT = "\ufffd"
-"""All characters beyond the BMP count as this one."""
 _MOST = 255
 """Repetitions that PostgreSQL counts."""
 _LARGEST = 3_000
@@ -60,15 +59,20 @@ def like_expression(pattern: str) -> str:
             parts.append(".")
         else:
             same = next(characters, character) if character == "\\" else character
-            parts.append(_one_of(_equal(same)))
+            parts.append(_like(same))
     return "".join([*parts, "$"])
 
 
-def _equal(character: str) -> Ranges:
-    """Return all characters that are equal to one under iTop's collation."""
-    if character == _REPLACEMENT or ord(character) > 0xFFFF:
-        return [(ord(_REPLACEMENT), ord(_REPLACEMENT)), (0x10000, _LAST)]
-    return [(ord(equal), ord(equal)) for equal in equal_characters(character)]
+@lru_cache(maxsize=1024)
+def _like(character: str) -> str:
+    """Return the set of all characters that are like one."""
+    ranges: list[tuple[int, int]] = []
+    for number in map(ord, like_characters(character)):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return _one_of(ranges)
 
 
 @lru_cache(maxsize=256)
@@ -78,8 +82,10 @@ def search_expression(pattern: str) -> str:
     ``re.error`` when the pattern is none at all.
     """
     known = regular_expression(pattern)
-    writer = _Writer()
-    return writer.sequence(_parse(known.pattern, known.flags), known.flags)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # said of what regular_expression takes on purpose
+        nodes = _parse(known.pattern, known.flags)
+    return _Writer().sequence(nodes, known.flags)
 
 
 class _Writer:

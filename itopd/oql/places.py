@@ -29,6 +29,17 @@ def locating(text: str | None) -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def at(position: int) -> Iterator[None]:
+    """Add the byte offset to an error of an engine, which does not know it."""
+    try:
+        yield
+    except OqlError as error:
+        if error.position is None:
+            raise OqlError(error.problem, error.message, word=error.word, position=position) from None
+        raise
+
+
 def line_and_column(text: str, position: int) -> tuple[int, int]:
     """Return line and column of a byte offset, both from 1; columns count characters."""
     before = text.encode("utf-8", "surrogatepass")[:position].decode("utf-8", "replace")

@@ -18,11 +18,10 @@ import sqlalchemy as sa
 from itopd.database import Database
 from itopd.errors import OqlError
 from itopd.oql import mysql_dates
-from itopd.oql.coercions import code_like, leading_number
+from itopd.oql.coercions import code_like, equality_of_codes, leading_number, text_beside_number
 from itopd.oql.patterns import LONGEST_LIKE, UnsupportedError, like_expression, search_expression
 from itopd.oql.values import Kind, Sql, Statement, Value, any_of, balanced, infix, text
 
-_EQUALITY = frozenset({"=", "!="})
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
 _MOST_PARAMETERS = 65_535
 """Of one statement; the protocol counts them in 16 bits."""
@@ -52,26 +51,12 @@ class PostgreSql:
         if kinds == {Kind.NUMBER}:
             return infix(_number(left), operator, _number(right))
         if left.kind.is_text and right.kind.is_text:
-            if operator in _EQUALITY:
-                for enum, other in ((left, right), (right, left)):
-                    if enum.codes and isinstance(other.literal, str):
-                        return infix(enum.sql, operator, _text(text(code_like(enum, other.literal))))
-            return infix(self._key(left), operator, self._key(right))
+            codes = equality_of_codes(operator, left, right)
+            return infix(self._key(left), operator, self._key(right)) if codes is None else codes
         if Kind.NUMBER in kinds:
-            return self._compare_with_number(operator, left, right)
+            special = text_beside_number(operator, left, right, self.compare)
+            return infix(_number(left), operator, _number(right)) if special is None else special
         return infix(_moment(left), operator, _moment(right))
-
-    def _compare_with_number(self, operator: str, left: Value, right: Value) -> Sql:
-        other, known = (left, right) if right.kind is Kind.NUMBER else (right, left)
-        if other.kind is Kind.TEXT and other.literal is None and isinstance(known.literal, int):
-            whole = sa.func.itop_numeric(other.sql)
-            shown = text(str(known.literal))
-            pair = (other, shown) if other is left else (shown, other)
-            numbers = (whole, known.sql) if other is left else (known.sql, whole)
-            return sa.case(
-                (whole.is_(None), self.compare(operator, *pair)), else_=infix(numbers[0], operator, numbers[1])
-            )
-        return infix(_number(left), operator, _number(right))
 
     def is_in(self, operand: Value, items: Sequence[Value]) -> Sql:
         """Use one array for all literals of one kind, else one comparison for each item."""
@@ -96,9 +81,7 @@ class PostgreSql:
             moments = [_moment_of_text(each) for each in texts]
             return _any_of(operand.sql, sa.cast(_array(moments, sa.Text()), sa.ARRAY(sa.DateTime())))
         if operand.codes:
-            return _any_of(
-                operand.sql, _array([code_like(operand, each).replace("\0", "") for each in texts], sa.Text())
-            )
+            return _any_of(operand.sql, _array([code_like(operand, each) for each in texts], sa.Text()))
         keys = [self._database.key_value(each) for each in texts]
         return _any_of(self._key(operand), _array(keys, sa.LargeBinary()))
 
@@ -204,7 +187,8 @@ class PostgreSql:
             case "COALESCE":
                 return sa.func.coalesce(*(_as(kind, value) for value in arguments))
             case "ISNULL":
-                return infix(arguments[0].sql, "IS", sa.null())
+                operand = arguments[0]
+                return infix(_text(operand) if operand.kind is Kind.TEXT else operand.sql, "IS", sa.null())
             case "CONCAT":
                 return self.concatenate([_text(value) for value in arguments])
             case "SUBSTR":
@@ -339,4 +323,4 @@ def _moment(value: Value) -> Sql:
 
 def _moment_of_text(literal: str) -> str:
     read = mysql_dates.read_date(literal)
-    return "-infinity" if read is None else f"{read[0]:%Y-%m-%d %H:%M:%S}"
+    return "-infinity" if read is None else mysql_dates.shown(read[0])

@@ -52,6 +52,11 @@ class Tables:
         self._made = _aliases.setdefault(database, {})
         self._used: dict[str, int] = {}
 
+    @property
+    def count(self) -> int:
+        """Return how many the statement has."""
+        return sum(self._used.values())
+
     def next(self, cls: str) -> sa.FromClause:
         """Return the own table of a class under an alias that the statement has not used yet."""
         used = self._used.get(cls, 0)

@@ -18,12 +18,12 @@ import sqlalchemy as sa
 from itopd.database import Database
 from itopd.errors import OqlError
 from itopd.oql import mysql_dates
-from itopd.oql.coercions import code_like, leading_number
+from itopd.oql.coercions import code_like, equality_of_codes, leading_number, text_beside_number
+from itopd.oql.shapes import check_shape
 from itopd.oql.values import Kind, Sql, Statement, Value, any_of, balanced, infix, text
 
 _MANY, _MOST = 10_000, 100_000
 """Items of a list: numbers are sent as one parameter above the first; SQLite takes 250,000 parameters in all."""
-_EQUALITY = frozenset({"=", "!="})
 _LIMITS = ("parser stack overflow", "too large", "too many")
 """What SQLite says of a statement that is beyond its limits."""
 _BITS = frozenset({"&", "|", "^", "<<", ">>"})
@@ -38,8 +38,9 @@ class Sqlite:
     def check_size(self, statement: Statement) -> None:
         """Let SQLite parse the statement: the stack of its parser holds 100 entries before version 3.46, values count.
 
-        An empty database does, where what is parsed still fails for want of tables.
+        An empty database does, where what is parsed still fails for want of tables; these are counted.
         """
+        check_shape(statement, most_tables=64, most_levels=None, engine="SQLite")
         sql = str(statement.compile(self._database.engine, compile_kwargs={"render_postcompile": True}))
         with closing(sqlite3.connect(":memory:")) as empty:
             try:
@@ -58,26 +59,12 @@ class Sqlite:
         if Kind.NULL in kinds or kinds == {Kind.NUMBER}:
             return infix(left.sql, operator, right.sql)
         if left.kind.is_text and right.kind.is_text:
-            if operator in _EQUALITY:
-                for enum, other in ((left, right), (right, left)):
-                    if enum.codes and isinstance(other.literal, str):
-                        return infix(enum.sql, operator, text(code_like(enum, other.literal)).sql)
-            return infix(self._key(left), operator, self._key(right))
+            codes = equality_of_codes(operator, left, right)
+            return infix(self._key(left), operator, self._key(right)) if codes is None else codes
         if Kind.NUMBER in kinds:
-            return self._compare_with_number(operator, left, right)
+            special = text_beside_number(operator, left, right, self.compare)
+            return infix(_as_number(left), operator, _as_number(right)) if special is None else special
         return _compare_dates(operator, left, right)
-
-    def _compare_with_number(self, operator: str, left: Value, right: Value) -> Sql:
-        other, known = (left, right) if right.kind is Kind.NUMBER else (right, left)
-        if other.kind is Kind.TEXT and other.literal is None and isinstance(known.literal, int):
-            whole = sa.func.itop_numeric(other.sql)
-            shown = text(str(known.literal))
-            pair = (other, shown) if other is left else (shown, other)
-            numbers = (whole, known.sql) if other is left else (known.sql, whole)
-            return sa.case(
-                (whole.is_(None), self.compare(operator, *pair)), else_=infix(numbers[0], operator, numbers[1])
-            )
-        return infix(_as_number(left), operator, _as_number(right))
 
     def is_in(self, operand: Value, items: Sequence[Value]) -> Sql:
         """Use one list parameter for literals of the operand's kind, else one comparison for each item."""
@@ -223,7 +210,9 @@ def _compare_dates(operator: str, left: Value, right: Value) -> Sql:
     read = [mysql_dates.read_date(v.literal) if isinstance(v.literal, str) else None for v in (left, right)]
     is_day = [v.kind is Kind.DATE or (r is not None and not r[1]) for v, r in zip((left, right), read, strict=True)]
     if all(is_day):
-        sides = [v.sql if r is None else text(f"{r[0]:%Y-%m-%d}").sql for v, r in zip((left, right), read, strict=True)]
+        sides = [
+            v.sql if r is None else text(r[0].date().isoformat()).sql for v, r in zip((left, right), read, strict=True)
+        ]
     else:
         sides = [_date_time(value, known) for value, known in zip((left, right), read, strict=True)]
     return infix(sides[0], operator, sides[1])
@@ -231,7 +220,7 @@ def _compare_dates(operator: str, left: Value, right: Value) -> Sql:
 
 def _date_time(value: Value, known: tuple[datetime, bool] | None) -> Sql:
     if known is not None:
-        return text(f"{known[0]:%Y-%m-%d %H:%M:%S}").sql
+        return text(mysql_dates.shown(known[0])).sql
     if isinstance(value.literal, str):
         return text(mysql_dates.ZERO).sql
     if value.kind is Kind.DATETIME:

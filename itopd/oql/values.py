@@ -45,7 +45,7 @@ class Kind(Enum):
 class Value:
     """One operand."""
 
-    sql: Sql
+    _sql: Sql | None
     kind: Kind
     literal: str | int | None = None
     """The value itself where it is known before the query runs: literals and arguments."""
@@ -53,6 +53,13 @@ class Value:
     """The codes of an enum, in the order of the model."""
     unsigned: bool = False
     """A number of which MariaDB may not subtract more than it is."""
+
+    @property
+    def sql(self) -> Sql:
+        """The expression; a literal is bound when it is first asked for, as thousands in a list never are."""
+        if self._sql is None:
+            object.__setattr__(self, "_sql", _bound(self.literal))
+        return self._sql  # type: ignore[return-value]  # it is there now
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,19 @@ def null() -> Value:
 
 def text(value: str) -> Value:
     """Return a text that is bound."""
-    return Value(sa.bindparam(None, value, sa.String(), unique=True), Kind.TEXT, value)
+    return Value(None, Kind.TEXT, value)
 
 
 def number(value: int) -> Value:
     """Return a number that is bound."""
-    fits = -(2**63) <= value < 2**63
-    return Value(sa.bindparam(None, value, sa.BigInteger() if fits else sa.Numeric(), unique=True), Kind.NUMBER, value)
+    return Value(None, Kind.NUMBER, value)
+
+
+def _bound(literal: str | int | None) -> Sql:
+    if not isinstance(literal, int):
+        return sa.bindparam(None, literal, sa.String(), unique=True)
+    fits = -(2**63) <= literal < 2**63
+    return sa.bindparam(None, literal, sa.BigInteger() if fits else sa.Numeric(), unique=True)
 
 
 _COMPARISONS = frozenset({"=", "!=", "<", ">", "<=", ">=", "LIKE", "REGEXP", "~", "IN", "NOT IN", "IS"})

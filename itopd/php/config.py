@@ -73,11 +73,14 @@ def read_itop_settings(
     Raises :class:`SettingsError` naming every value that cannot be read, and the setting to give by hand instead.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")  # a comment may be of any charset
     except FileNotFoundError:
         raise MissingFile(f"iTop's configuration '{path}' is missing; correct the setting itop_config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MissingFile(f"iTop's configuration '{path}' cannot be read ({error}); make it readable") from error
+    except OSError as error:
+        raise MissingFile(
+            f"iTop's configuration '{path}' cannot be read ({error.strerror}); let itopd's account read it, as by "
+            "adding it to iTop's group"
+        ) from error
     config = read_config(text, str(path))
     found: dict[str, tuple[object, Origin]] = {}
     problems: list[str] = []
@@ -89,9 +92,10 @@ def read_itop_settings(
         place = ("MyModuleSettings", module, name) if slash else ("MySettings", name)
         unread = _unread_at(place, config)
         if unread is not None:
+            key, value = (f"{code}_file", "PATH") if declaration.annotation is SecretStr else (code, "...")
             problems.append(
                 f"{path}:{unread.line}: setting '{declaration.itop_name}': {unread.problem}, and PHP is never run; "
-                f"give the value by hand in itopd's own file: {code} = ..."
+                f"give the value by hand in itopd's own file: {key} = {value} (as by itopd attach --set {key}={value})"
             )
             continue
         raw = (config.module_settings.get(module, {}) if slash else config.settings).get(name)

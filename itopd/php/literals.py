@@ -36,6 +36,8 @@ _TOKEN = re.compile(
     | (?P<variable> \$[A-Za-z_]\w* )
     | (?P<single>   '(?:[^'\\]|\\.)*' )
     | (?P<double>   "(?:[^"\\]|\\.)*" )
+    | (?P<heredoc>  <<<[ \t]*(?P<mark>["']?)(?P<name>[A-Za-z_]\w*)(?P=mark)\r?\n (?:.*?\n)?? [ \t]*(?P=name)\b )
+    | (?P<command>  `(?:[^`\\]|\\.)*` )
     | (?P<number>   [+-]?(?:0[xX][0-9A-Fa-f]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?) )
     | (?P<word>     [A-Za-z_]\w* )
     | (?P<sign>     =>|[=;,()\[\]] )
@@ -45,6 +47,8 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r"\\(?:([nrtvef\\$\"])|([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u\{([0-9A-Fa-f]{1,6})\})", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "v": "\v", "e": "\x1b", "f": "\f", "\\": "\\", "$": "$", '"': '"'}
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+"""What bytes that are not UTF-8 are decoded to."""
 _INTERPOLATION = re.compile(r"(?<!\\)(?:\\\\)*(?:\$[A-Za-z_{]|\{\$)")
 
 
@@ -85,7 +89,8 @@ def parse_readable(text: str, file: str) -> Assignments:
 def _parser(text: str, file: str) -> _Parser:
     opening = re.match(r"<\?php(?=\s)", text)
     if opening is None:
-        raise SettingsError(f"{file}:1: no PHP file: it does not begin with '<?php'")
+        hint = ", but with a byte order mark: save it without" if text.startswith("\ufeff") else ""
+        raise SettingsError(f"{file}:1: no PHP file: it does not begin with '<?php'{hint}")
     return _Parser(file, list(_tokens(text, opening.end(), file)))
 
 
@@ -264,10 +269,12 @@ class _Parser:
             return int(value) if re.fullmatch(r"0|-?[1-9][0-9]{0,17}", value, re.ASCII) else value
         if isinstance(value, int) and not isinstance(value, bool):
             return value
-        raise self.refusal(token, "is no key")
+        raise self.refusal(token, "is no key", _STATEMENT_REMEDY)
 
     def string(self, token: _Token) -> str:
         value = unquoted(token.text)
+        if _NOT_UTF8.search(token.text):
+            raise self.no_literal(token, "is not UTF-8")
         if value is None:
             raise self.no_literal(token, "holds a variable, or a \\u{...} that is none")
         return value
@@ -282,13 +289,13 @@ class _Parser:
     def take(self, kind: str) -> _Token:
         token = self.next()
         if token.kind != kind:
-            raise self.refusal(token, _misplaced(token, f"a {kind}"))
+            raise self.refusal(token, _misplaced(token, f"a {kind}"), _STATEMENT_REMEDY)
         return token
 
     def expect(self, sign: str) -> None:
         if not self.skip(sign):
             token = self.tokens[self.at]
-            raise self.refusal(token, _misplaced(token, f"'{sign}'"))
+            raise self.refusal(token, _misplaced(token, f"'{sign}'"), _STATEMENT_REMEDY)
 
     def skip(self, sign: str) -> bool:
         token = self.tokens[self.at]
@@ -300,8 +307,8 @@ class _Parser:
     def no_literal(self, token: _Token, problem: str) -> _NoLiteral:
         return _NoLiteral(self.refusal(token, problem).message, f"{_excerpt(token.text)} {problem}")
 
-    def refusal(self, token: _Token, problem: str) -> SettingsError:
-        return SettingsError(f"{self.file}:{token.line}: {_excerpt(token.text)} {problem}; {_REMEDY}")
+    def refusal(self, token: _Token, problem: str, remedy: str = "") -> SettingsError:
+        return SettingsError(f"{self.file}:{token.line}: {_excerpt(token.text)} {problem}; {remedy or _REMEDY}")
 
 
 def _misplaced(token: _Token, expected: str) -> str:
@@ -309,6 +316,10 @@ def _misplaced(token: _Token, expected: str) -> str:
 
 
 _REMEDY = "itopd reads literals only: write the plain value, or set it in itopd's own file"
+_STATEMENT_REMEDY = (
+    "itopd reads plain assignments only, since anything else could change any setting: write it as one, or let itopd "
+    "do without this file (itopd attach with --database_url, --data_model and --set itop_root=DIR)"
+)
 
 
 def unquoted(literal: str) -> str | None:
@@ -351,5 +362,7 @@ def _excerpt(text: str) -> str:
     """Return the beginning of a text, but never of a string: it may be a password."""
     if text[:1] in {"'", '"'}:
         return "a string"
+    if text[:1] == "`":
+        return "a shell command"
     word = re.match(r"the end of the file|\S{1,20}", text)
-    return f"'{word[0]}'" if word else "something"
+    return f"'{word[0].encode('utf-8', 'backslashreplace').decode()}'" if word else "something"

@@ -9,7 +9,7 @@ from itopd.settings.files import (
     read_parameter_file,
     read_parameter_files,
 )
-from itopd.settings.load import LoadedSettings, SettingRow, describe, load_settings, setting_names
+from itopd.settings.load import LoadedSettings, SettingRow, describe, load_settings, setting_names, shown_value
 from itopd.settings.model import Settings
 from itopd.settings.origins import Origin
 from itopd.settings.parameters import (
@@ -21,6 +21,7 @@ from itopd.settings.parameters import (
     parameter_keys,
     resolve_parameters,
 )
+from itopd.settings.template import template
 
 __all__ = [
     "DateFormat",
@@ -47,4 +48,6 @@ __all__ = [
     "request_values",
     "resolve_parameters",
     "setting_names",
+    "shown_value",
+    "template",
 ]

@@ -6,7 +6,9 @@ iTop ignores such a line.
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -22,6 +24,8 @@ _BLANKS = b" \t\r\n\x0b\x0c"
 _SETTING = re.compile(rb"(\S*)\s*=(.*)", re.DOTALL)
 _JSON_SETTING = re.compile(rb"([^\s=#]+)\s+:=\s*(.*)", re.DOTALL)
 _SECRET_NAME = re.compile(r"(?:pwd|password|secret|token|encryption_key)\Z", re.IGNORECASE)
+LARGEST = 1 << 20
+"""Bytes of a file that is read at all: nothing that is no parameters file may fill the memory."""
 _URL_WITH_PASSWORD = re.compile(r"://[^/:@]*:[^@]+@")
 
 
@@ -78,16 +82,19 @@ def read_parameter_file(path: Path, rules: Rules, name: str = "") -> ParameterFi
     """
     name = name or str(path)
     try:
-        if path.is_dir():
-            return _of_directory(name, rules)
-        text = path.read_bytes()
-        mode = path.stat().st_mode
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1)
+            mode = os.fstat(file.fileno()).st_mode
+    except IsADirectoryError:
+        return _of_directory(name, rules)
     except (FileNotFoundError, NotADirectoryError):
         raise UnreadableParameterFile(f"Could not find the parameter file: '{name}'; check its path") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise UnreadableParameterFile(
             f"Could not load parameter file: '{name}' ({error}); make it readable for this account"
         ) from error
+    if len(text) > LARGEST:
+        raise SettingsError(f"{name}: larger than {LARGEST >> 20} MiB, so it is no parameters file: correct its name")
     parsed = parse_parameters(text, name, rules)
     if mode & stat.S_IROTH and any(_holds_secret(key, value) for key, value in parsed.values.items()):
         warning = f"{name}: holds credentials and everybody can read it; chmod o-r {name}"
@@ -100,13 +107,29 @@ def parse_parameters(text: bytes, file: str, rules: Rules) -> ParameterFile:
     values: dict[str, str] = {}
     sources: dict[str, Origin] = {}
     warnings: list[str] = []
+    _look_for_marks(text, file, rules, warnings)
     for number, line in enumerate(text.split(b"\n"), start=1):
         found = _parse_line(line, f"{file}:{number}", rules, warnings)
         if found is not None:
             key, value = found
+            if key == "param_file":
+                warnings.append(
+                    f"{file}:{number}: a file does not include others: name them all where this one is named"
+                )
             values[key] = value
             sources[key] = Origin("file", file, number)
     return ParameterFile(values, sources, tuple(warnings))
+
+
+def _look_for_marks(text: bytes, file: str, rules: Rules, warnings: list[str]) -> None:
+    """Tell of a mark of its encoding at the beginning of a file: it would be part of the first key."""
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SettingsError(f"{file}:1: this is UTF-16; convert the file to UTF-8")
+    if text.startswith(codecs.BOM_UTF8):
+        problem = f"{file}:1: begins with a byte order mark, which is part of the first key: save the file without it"
+        if rules.unknown_parameter == "refuse":
+            raise SettingsError(problem)
+        warnings.append(problem)
 
 
 def _of_folder(name: str, folder: Path) -> Path:

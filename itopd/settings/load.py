@@ -1,4 +1,4 @@
-"""Loading the settings: argument > environment > parameters files > config-itop.php > default.
+"""Loading the settings: argument > environment > credentials > parameters files > config-itop.php > default.
 
 Every problem is found before anything is said: one error names all unknown keys and refused values with their places.
 """
@@ -24,6 +24,9 @@ from itopd.settings.urls import masked
 
 ENVIRONMENT_PREFIX = "ITOPD_"
 """``ITOPD_DB_PWD`` gives ``db_pwd``."""
+
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Environment variable that names the folder of systemd's credentials: its file ``itopd_db_pwd`` gives ``db_pwd``."""
 
 _FROM_FILE = "_file"
 Layer = Mapping[str, tuple[object, Origin]]
@@ -74,6 +77,7 @@ def load_settings(
     warnings: list[str] = []
     layers = [
         *(_from_file(Path(path), other_known, problems, warnings) for path in paths),
+        _from_credentials(environ, problems, warnings),
         _from_environment(environ, problems, warnings),
         _from_overrides(overrides or {}, problems),
     ]
@@ -101,6 +105,15 @@ def describe(loaded: LoadedSettings) -> list[SettingRow]:
 def setting_names() -> frozenset[str]:
     """Return all keys under which files may give settings, those with ``_file`` included."""
     return frozenset(_spellings())
+
+
+def shown_value(key: str, value: str) -> str:
+    """Return the value that a file gives to a key of :func:`setting_names`, its secrets replaced by stars."""
+    field, is_path = _spellings()[key]
+    one = declarations(Settings)[field]
+    if is_path or not _is_secret(one):
+        return value
+    return masked(value) if one.field.endswith("_url") else "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,26 @@ def _from_environment(environ: Mapping[str, str], problems: list[str], warnings:
             entries.append((key, value, Origin("environment", variable)))
         else:
             warnings.append(f"environment {variable}: no setting is called '{key}'{nearest(key, keys)}")
+    return _layer(entries, problems)
+
+
+def _from_credentials(environ: Mapping[str, str], problems: list[str], warnings: list[str]) -> Layer:
+    """Return the settings that systemd's ``LoadCredential`` gives; credentials not called ``itopd_*`` are not ours."""
+    folder, keys, entries = environ.get(CREDENTIALS), _spellings(), []
+    try:
+        files = sorted(Path(folder).iterdir()) if folder else []
+    except OSError as error:
+        problems.append(f"environment {CREDENTIALS}: {folder} cannot be read ({error.strerror})")
+        return {}
+    for file in files:
+        key = file.name.lower()
+        if not key.startswith(ENVIRONMENT_PREFIX.lower()):
+            continue
+        key = key.removeprefix(ENVIRONMENT_PREFIX.lower())
+        if key in keys and not keys[key][1]:
+            entries.append((key, _ContentOf(str(file)), Origin("file", str(file))))
+        else:
+            warnings.append(f"credential {file.name}: no setting is called '{key}'{nearest(key, keys)}")
     return _layer(entries, problems)
 
 
@@ -221,6 +254,12 @@ def _is_secret(one: Declaration) -> bool:
 
 
 def _shown(one: Declaration, value: object) -> str:
+    text = as_text(value)
+    return masked(text) if one.field.endswith("_url") else text
+
+
+def as_text(value: object) -> str:
+    """Return a value as a parameters file would give it; a secret is stars."""
     match value:
         case SecretStr():
             return "***" if value.get_secret_value() else ""
@@ -235,4 +274,4 @@ def _shown(one: Declaration, value: object) -> str:
                 {key: item.model_dump() if isinstance(item, BaseModel) else item for key, item in value.items()},
                 ensure_ascii=False,
             )
-    return masked(str(value)) if one.field.endswith("_url") else str(value)
+    return str(value)

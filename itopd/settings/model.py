@@ -39,6 +39,9 @@ _PASSWORD_PATTERN = r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?=.*[^\da-zA-Z]).{8,}$"  #
 _ALL_DAYS = "monday, tuesday, wednesday, thursday, friday, saturday, sunday"
 
 
+Executor = Literal["process", "celery"]
+
+
 class Settings(BaseModel):
     """Every setting. Relative paths start at the working directory, except where their text says otherwise."""
 
@@ -87,8 +90,12 @@ class Settings(BaseModel):
         "", "what the clone guard takes for the identity of the database server; empty = what the server says of itself"
     )
     db_core_transactions_enabled: Switch = itop(True, "one transaction per object write; itopd always has them")
-    db_core_transactions_retry_count: int = itop(3, "attempts after a dead lock", ge=0)
-    db_core_transactions_retry_delay_ms: int = itop(500, "base of the pause between them", unit="ms", ge=0)
+    db_core_transactions_retry_count: int = itop(
+        3, "how often a write that lost a dead lock, or waited too long for others, is done again", ge=0
+    )
+    db_core_transactions_retry_delay_ms: int = itop(
+        500, "base of the pause before each of these: times the attempts made, times 1 to 5 by chance", unit="ms", ge=0
+    )
 
     # Behaviour.
     compat: Literal["itopd", "itop"] = own("itopd", "whose rules hold where iTop is lenient (params.md §7)")
@@ -104,8 +111,38 @@ class Settings(BaseModel):
     stop_timeout: int = own(60, "how long a stopping daemon waits for its runs", unit="seconds", ge=1)
     simulate_limit: int = own(50_000, "greatest input of a simulation", unit="rows", ge=1)
 
+    # Lanes: where runs execute, how many side by side, how long.
+    lane_mail_executor: Executor = own("process", "where mails are sent: process = here, celery = at a worker")
+    lane_mail_limit: int = own(1, "runs of the lane mail at a time, per daemon or worker", ge=1)
+    lane_mail_soft_seconds: int = own(600, "when a run is asked to stop between two mails", unit="seconds", ge=1)
+    lane_mail_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_tasks_executor: Executor = own("process", "where the other background tasks run: process or celery")
+    lane_tasks_limit: int = own(2, "runs of the lane tasks at a time, per daemon or worker", ge=1)
+    lane_tasks_soft_seconds: int = own(600, "when a run is asked to stop", unit="seconds", ge=1)
+    lane_tasks_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_synchro_executor: Executor = own("process", "where data is synchronized: process or celery")
+    lane_synchro_limit: int = own(1, "runs of the lane synchro at a time, per daemon or worker", ge=1)
+    lane_synchro_soft_seconds: int = own(21_600, "when a run is asked to stop", unit="seconds", ge=1)
+    lane_synchro_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_transfer_executor: Executor = own("process", "where imports and exports run: process or celery")
+    lane_transfer_limit: int = own(2, "runs of the lane transfer at a time, per daemon or worker", ge=1)
+    lane_transfer_soft_seconds: int = own(21_600, "when a run is asked to stop", unit="seconds", ge=1)
+    lane_transfer_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    celery_broker_url: SecretStr = own(
+        SecretStr(""), "broker of the lanes whose executor is celery: amqp://user:password@host/vhost or redis://host/0"
+    )
+    celery_prefix: str = own("itopd", "what the names of the broker's queues begin with: one per itopd", min_length=1)
+
     # Logs and event rows.
     log_format: Literal["console", "json"] = own("console", "shape of log lines")
+    log_file: str = own(
+        "",
+        "where the daemon, ticks and their runs log: a file, stdout or stderr; empty = stderr. A file that was renamed "
+        "is made anew. Other commands log to stderr",
+    )
+    log_level: Literal["", "debug", "info", "warning", "error"] = own(
+        "", "lowest level logged; empty = info of the daemon and its runs, warning of other commands"
+    )
     log_level_min: Level = itop("", "lowest level logged: a level, or JSON channel -> level; empty = Ok")
     log_level_min_write_in_db: Level = itop(
         "", "the same for the copy in event rows; empty = none", name="log_level_min.write_in_db"
@@ -121,7 +158,7 @@ class Settings(BaseModel):
     log_purge_max_keep_days: int = itop(365, "how old they get", name="log_purge.max_keep_days", unit="days", ge=0)
 
     # Heartbeat.
-    cron_max_execution_time: int = itop(600, "length of one heartbeat of cron.php", unit="seconds", ge=1)
+    cron_max_execution_time: int = itop(600, "length of one heartbeat of cron.php", unit="seconds", ge=0)
     cron_sleep: int = itop(2, "pause between two looks for due work", unit="seconds", ge=1)
     cron_task_max_execution_time: int = itop(
         0, "k > 0: a periodic process gets at most k times its period; 0 = no limit", ge=0
@@ -155,7 +192,15 @@ class Settings(BaseModel):
     itop_backup_mysql_bindir: str = itop(
         "", "folder of mysqldump; empty = search path", name="itop-backup/mysql_bindir"
     )
-    itop_backup_extra_files: Words = itop((), "further paths put into a backup", name="itop-backup/extra_files")
+    itop_backup_extra_files: Words = itop(
+        (),
+        "further files and folders put into a backup, relative to itop_root, else data_folder",
+        name="itop-backup/extra_files",
+    )
+    backup_folder: OptionalPath = own(
+        None, "where backups go; empty = data/backups/auto below itop_root, else backups/auto in data_folder"
+    )
+    backup_postgresql_bindir: str = own("", "folder of pg_dump and psql; empty = search path")
 
     # E-mail.
     email_asynchronous: Switch = itop(False, "queue e-mails instead of sending them at once")

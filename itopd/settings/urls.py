@@ -8,7 +8,8 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)([^?]*)(.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(://[^:/@]*:).*(@)", re.DOTALL)
-_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&]*")
+_PASSWORD_OPTION = re.compile(r"([?&][^=&]*pass(?:word|wd)?[^=&]*=)[^&]*", re.IGNORECASE)
+"""As drivers spell it: ``password``, ``passwd``, ``sslpassword``, ``ssl_key_password``."""
 
 
 def place_sqlite(url: str, folder: Path) -> str:
@@ -69,5 +70,5 @@ def same_database(one: str, other: str) -> bool:
 
 
 def masked(url: str) -> str:
-    """Return ``url`` with its password replaced by stars."""
+    """Return ``url`` with its passwords replaced by stars."""
     return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1***\2", url))

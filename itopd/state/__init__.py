@@ -1,12 +1,25 @@
 """The state store: what itopd alone must remember, kept apart from iTop's tables.
 
 ``open_state(url)`` opens it (a SQLite file of its own, or a database ``itopd`` on a MariaDB/MySQL server) and brings
-its schema up to date. ``ledger`` holds the run ledger, ``leases`` who owns what, ``tasks`` the rows of itopd's own
-tasks and jobs. All statements are tiny; none keeps a transaction open while something runs.
+its schema up to date. ``ledger`` holds the run ledger, ``run_logs`` what runs logged, ``leases`` who owns what,
+``instances`` which processes carry out runs, ``tasks`` the rows of itopd's own tasks and jobs. All statements are tiny;
+none keeps a transaction open while something runs.
 """
 
-from itopd.state import fingerprints, leases, ledger, mail_claims, served, taken_over, tasks
+from itopd.state import (
+    fingerprints,
+    instances,
+    interventions,
+    leases,
+    ledger,
+    mail_claims,
+    run_logs,
+    served,
+    taken_over,
+    tasks,
+)
 from itopd.state.fingerprints import Adoption, Difference, Fingerprint
+from itopd.state.instances import Instance
 from itopd.state.leases import LeaseLost
 from itopd.state.ledger import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
 from itopd.state.opening import open_state
@@ -20,6 +33,7 @@ __all__ = [
     "Difference",
     "Fingerprint",
     "Head",
+    "Instance",
     "LeaseLost",
     "Owner",
     "RowChange",
@@ -32,10 +46,13 @@ __all__ = [
     "TaskRows",
     "TaskStatus",
     "fingerprints",
+    "instances",
+    "interventions",
     "leases",
     "ledger",
     "mail_claims",
     "open_state",
+    "run_logs",
     "served",
     "taken_over",
     "tasks",

@@ -108,11 +108,12 @@ def in_force(store: StateStore) -> tuple[Adoption, ...]:
 
 
 def record_first(store: StateStore, fingerprint: Fingerprint, by: str) -> None:
-    """Record the fingerprint of the first start; of several processes that start at once, one does."""
+    """Record the fingerprint of a start while none is in force; of several processes that start at once, one does."""
 
     def work(connection: sa.Connection) -> None:
-        if connection.execute(sa.select(FINGERPRINT.c.id).limit(1)).first() is None:
-            connection.execute(_insert(1, fingerprint, by))
+        if connection.execute(sa.select(FINGERPRINT.c.id).where(FINGERPRINT.c.in_force == 1).limit(1)).first() is None:
+            newest = connection.execute(sa.select(sa.func.max(FINGERPRINT.c.id))).scalar() or 0
+            connection.execute(_insert(newest + 1, fingerprint, by))
 
     try:
         store.transact(work)
@@ -153,6 +154,11 @@ def adopt(store: StateStore, fingerprint: Fingerprint, by: str, *, beside: bool)
         raise ConflictError(
             "another process adopts at this moment: look with 'itopd status', then try again"
         ) from error
+
+
+def withdraw(store: StateStore) -> None:
+    """Let no adoption be in force: what is in the database is not what it was, so a start is a first one again."""
+    store.transact(lambda connection: connection.execute(FINGERPRINT.update().values(in_force=0)))
 
 
 def _require_idle(connection: sa.Connection, store: StateStore, served: str) -> None:

@@ -79,7 +79,7 @@ def read(store: StateStore, name: str) -> Lease | None:
 def take(
     connection: sa.Connection,
     name: str,
-    owner: Owner,
+    owner: Owner | None,
     seconds: int,
     *,
     seen: int,
@@ -89,10 +89,11 @@ def take(
     """Take a lease inside a transaction; return the new token, or ``None`` when somebody was faster.
 
     ``seen`` is the token the decision was based on (0: there was no row): any change since refuses the claim.
-    ``dead_owner`` is a holder known to have died, whose lease need not expire first.
+    ``dead_owner`` is a holder known to have died, whose lease need not expire first. ``owner`` ``None``: whoever held
+    it before no longer does, and nobody holds it until somebody else takes it.
     """
     values: dict[str, object] = {
-        "owner": str(owner),
+        "owner": "" if owner is None else str(owner),
         "token": seen + 1,
         "acquired": database_now(),
         "expires": database_now(seconds),

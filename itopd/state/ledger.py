@@ -2,6 +2,7 @@
 
 The life of a run: ``claim`` (claimed) -> ``start`` (running) -> ``finish`` (done or failed), or ``hand_back``
 (handed_back) when it has to stop early, or nothing more when its owner dies: then ``take_over`` gives it to another.
+A run for the workers of a queue is claimed for nobody (queued) until one of them takes it over.
 Every task or job has one *head*: its lease and its newest run. A new run is claimed only on the head that was looked
 at (its token), so a decision based on an old picture is refused, and a task never overlaps itself.
 """
@@ -9,10 +10,11 @@ at (its token), so a decision based on an old picture is refused, and a task nev
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -22,7 +24,7 @@ from itopd.state.leases import LeaseLost
 from itopd.state.owners import Owner
 from itopd.state.run_ids import lowest_run_id, new_run_id
 from itopd.state.store import StateStore
-from itopd.state.tables import LEASE, RUN
+from itopd.state.tables import LEASE, RUN, RUN_LOG
 
 
 class SubjectKind(StrEnum):
@@ -51,6 +53,8 @@ class Subject:
 class RunState(StrEnum):
     """Where a run is in its life."""
 
+    QUEUED = "queued"
+    """It waits for a worker; nobody holds its lease, whose expiry says when to send its message again."""
     CLAIMED = "claimed"
     RUNNING = "running"
     DONE = "done"
@@ -63,7 +67,8 @@ class RunState(StrEnum):
         return self not in (RunState.DONE, RunState.FAILED)
 
 
-_UNDER_WAY = (RunState.CLAIMED.value, RunState.RUNNING.value)
+UNDER_WAY = (RunState.CLAIMED.value, RunState.RUNNING.value)
+"""States in which somebody holds the lease and works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,12 @@ class Run:
     attempts: int
     failures: int
     """Runs of this task or job that failed in a row, this one included once it has failed."""
+    deaths: int
+    """Processes that died in a row while they worked on this task or job, in this run and those before."""
+    version: str
+    """What the task or job was when the run was claimed; a changed one deserves a new trial."""
+    stop_asked: bool
+    """An operator wants it to end at the next chance."""
     pid: int | None
     claimed: datetime
     started: datetime | None
@@ -90,6 +101,8 @@ class Run:
     message: str
     counters: Mapping[str, int]
     error: str
+    last_success: datetime | None
+    """When the newest run of this task or job that succeeded ended, this one included."""
 
     @property
     def subject(self) -> Subject:
@@ -108,6 +121,8 @@ class Head:
     expires: datetime
     is_expired: bool
     """By the database's clock."""
+    seconds_left: float
+    """Until the lease expires, by the database's clock; negative since it has."""
     run: Run
 
 
@@ -122,13 +137,8 @@ class ClaimRefused(StrEnum):
 
 def heads(store: StateStore) -> dict[Subject, Head]:
     """Return the head of every task and job that ever ran: one query, one row each."""
-    expired = (LEASE.c.expires < database_now()).label("is_expired")
-    statement = sa.select(
-        LEASE.c.token, LEASE.c.owner, LEASE.c.acquired, LEASE.c.expires, expired, *_COLUMNS
-    ).join_from(LEASE, RUN, RUN.c.id == LEASE.c.run_id)
     with store.read() as connection:
-        rows = connection.execute(statement).all()
-    found = [Head(row[0], row[1], row[2], row[3], bool(row[4]), _run(row[5:])) for row in rows]
+        found = [_head(row) for row in connection.execute(_HEADS)]
     return {head.run.subject: head for head in found}
 
 
@@ -138,14 +148,17 @@ def claim(
     *,
     due: datetime,
     next_due: datetime,
-    owner: Owner,
+    owner: Owner | None,
     seen: Head | None,
     now: datetime,
     lease_seconds: int,
+    version: str = "",
 ) -> Run | ClaimRefused:
     """Claim a new run in one transaction: the lease, the unique row, and when the next one is due.
 
-    ``seen`` is the head that the caller looked at; its run must be closed. Returns the run, or why there is none.
+    ``seen`` is the head that the caller looked at; its run must be closed. ``owner`` ``None`` claims it for the workers
+    of a queue: the attempt is counted when one takes it over, and ``lease_seconds`` is when to send its message again.
+    Returns the run, or why there is none.
     """
     if seen is not None and seen.run.state.is_open:
         raise ValueError(f"{subject}: its run {seen.run.id} is still open; take it over instead of claiming a new one")
@@ -166,11 +179,14 @@ def claim(
             name=subject.name,
             due=due,
             next_due=next_due,
-            state=RunState.CLAIMED,
-            owner=str(owner),
+            state=RunState.QUEUED if owner is None else RunState.CLAIMED,
+            owner="" if owner is None else str(owner),
             token=token,
-            attempts=1,
+            attempts=0 if owner is None else 1,
             failures=seen.run.failures if seen else 0,
+            deaths=seen.run.deaths if seen else 0,
+            version=version,
+            stop_asked=False,
             pid=None,
             claimed=now,
             started=None,
@@ -180,9 +196,10 @@ def claim(
             message="",
             counters={},
             error="",
+            last_success=seen.run.last_success if seen else None,
         )
         values = {field.name: getattr(run, field.name) for field in fields(run)}
-        connection.execute(RUN.insert().values(**values | {"counters": "{}"}))
+        connection.execute(RUN.insert().values(**values | {"counters": "{}", "stop_asked": 0}))
         return run
 
     try:
@@ -195,14 +212,16 @@ def take_over(
     store: StateStore,
     head: Head,
     *,
-    owner: Owner,
+    owner: Owner | None,
     now: datetime,
     lease_seconds: int,
     owner_is_dead: bool = False,
+    died_at_work: bool = False,
 ) -> Run | None:
     """Claim the open run of ``head`` again: it was handed back, or its owner let the lease expire or is known dead.
 
-    The attempt is counted. Returns ``None`` when somebody else was faster or the owner still holds the lease.
+    The attempt is counted, and a death when the owner ``died_at_work``. ``owner`` ``None`` puts it into the queue of
+    the workers (see :func:`claim`). Returns ``None`` when somebody else was faster or the owner still holds the lease.
     """
     run = head.run
 
@@ -218,10 +237,11 @@ def take_over(
         if token is None:
             return None
         values = {
-            "state": RunState.CLAIMED,
-            "owner": str(owner),
+            "state": RunState.QUEUED if owner is None else RunState.CLAIMED,
+            "owner": "" if owner is None else str(owner),
             "token": token,
-            "attempts": RUN.c.attempts + 1,
+            "attempts": RUN.c.attempts + (0 if owner is None else 1),
+            "deaths": RUN.c.deaths + int(died_at_work),
             "pid": None,
             "claimed": now,
             "started": None,
@@ -254,10 +274,12 @@ def finish(
     message: str = "",
     counters: Mapping[str, int] | None = None,
     error: str = "",
+    deaths: int = 0,
 ) -> None:
     """Record how a run ended and give its lease back, in one transaction.
 
-    Raises :class:`LeaseLost`, and records nothing, when the run was taken over meanwhile.
+    ``deaths`` is how many processes in a row have died over this task or job. Raises :class:`LeaseLost`, and records
+    nothing, when the run was taken over meanwhile. Calling it again, when the server's answer was lost, is harmless.
     """
     values = {
         "state": RunState.DONE if succeeded else RunState.FAILED,
@@ -268,7 +290,10 @@ def finish(
         "counters": json.dumps(dict(counters or {}), sort_keys=True),
         "error": _fitting(error),
         "failures": 0 if succeeded else run.failures + 1,
+        "deaths": deaths,
     }
+    if succeeded:
+        values["last_success"] = now
     _change(store, run, release=True, values=values)
 
 
@@ -281,11 +306,34 @@ def hand_back(store: StateStore, run: Run, *, reason: str) -> None:
     _change(store, run, release=True, values=values)
 
 
-def recent(store: StateStore, limit: int = 20, *, subject: Subject | None = None) -> list[Run]:
-    """Return the newest runs, newest first."""
+def head_of(store: StateStore, run_id: str) -> Head | None:
+    """Return the head whose run has this id; ``None`` when a newer run has taken its place, or it is forgotten."""
+    with store.read() as connection:
+        row = connection.execute(_HEADS.where(RUN.c.id == run_id)).first()
+    return _head(row) if row is not None else None
+
+
+def put_off(store: StateStore, run: Run, seconds: int) -> bool:
+    """Let the message of a queued run be sent again in ``seconds``; return whether it still waits for a worker."""
+    waits = (LEASE.c.name == run.subject.lease, LEASE.c.token == run.token, LEASE.c.owner == "")
+    change = LEASE.update().where(*waits).values(expires=database_now(seconds))
+    return store.transact(lambda connection: connection.execute(change).rowcount == 1)
+
+
+def recent(
+    store: StateStore,
+    limit: int = 20,
+    *,
+    subjects: Collection[Subject] | None = None,
+    states: Collection[RunState] = (),
+) -> list[Run]:
+    """Return the newest runs, newest first: all, or those of some ``subjects``, or those in one of ``states``."""
     statement = sa.select(*_COLUMNS).order_by(RUN.c.id.desc()).limit(limit)
-    if subject is not None:
-        statement = statement.where(RUN.c.kind == subject.kind, RUN.c.name == subject.name)
+    if subjects is not None:
+        of_these = [sa.and_(RUN.c.kind == subject.kind, RUN.c.name == subject.name) for subject in subjects]
+        statement = statement.where(sa.or_(sa.false(), *of_these))
+    if states:
+        statement = statement.where(RUN.c.state.in_([state.value for state in states]))
     with store.read() as connection:
         return [_run(row) for row in connection.execute(statement)]
 
@@ -298,7 +346,9 @@ def find(store: StateStore, run_id: str) -> Run | None:
 
 
 def prune(store: StateStore, *, before: datetime, states: Collection[RunState], limit: int = 1000) -> int:
-    """Forget closed runs claimed before an instant, oldest first, at most ``limit``; the newest of each subject stays.
+    """Forget closed runs claimed before an instant, and their logs, oldest first, at most ``limit``.
+
+    The newest run of each subject stays.
 
     Returns how many were deleted.
     """
@@ -313,7 +363,10 @@ def prune(store: StateStore, *, before: datetime, states: Collection[RunState], 
 
     def work(connection: sa.Connection) -> int:
         ids = connection.execute(old).scalars().all()
-        return connection.execute(RUN.delete().where(RUN.c.id.in_(ids))).rowcount if ids else 0
+        if not ids:
+            return 0
+        connection.execute(RUN_LOG.delete().where(RUN_LOG.c.run_id.in_(ids)))
+        return connection.execute(RUN.delete().where(RUN.c.id.in_(ids))).rowcount
 
     return store.transact(work)
 
@@ -324,12 +377,14 @@ def get(connection: sa.Connection, run_id: str) -> Run:
 
 
 def _change(store: StateStore, run: Run, *, release: bool, values: Mapping[str, object]) -> None:
-    """Write to a run that is still ours, and give its lease back if asked."""
+    """Write to a run that is still ours, and give its lease back if asked (again, if the answer was lost)."""
+    # A take-over writes its token to the run in the transaction that takes the lease: the run's token tells all.
+    ours = (RUN.c.id == run.id, RUN.c.token == run.token)
 
     def work(connection: sa.Connection) -> None:
-        # A take-over writes its token to the run in the transaction that takes the lease: the run's token tells all.
-        ours = (RUN.c.id == run.id, RUN.c.token == run.token, RUN.c.state.in_(_UNDER_WAY))
-        if connection.execute(RUN.update().where(*ours).values(**values)).rowcount != 1:
+        if connection.execute(RUN.update().where(*ours, RUN.c.state.in_(UNDER_WAY)).values(**values)).rowcount != 1:
+            if release and connection.scalar(sa.select(RUN.c.state).where(*ours)) == values["state"]:
+                return  # by us: nobody else has this token
             raise LeaseLost(f"run {run.id} of {run.subject} was taken over; what this process did is not recorded")
         if release:
             name, free = run.subject.lease, {"owner": "", "expires": database_now()}
@@ -339,16 +394,31 @@ def _change(store: StateStore, run: Run, *, release: bool, values: Mapping[str, 
 
 
 _COLUMNS = tuple(RUN.c[field.name] for field in fields(Run))
-_STATE, _KIND, _COUNTERS = ([field.name for field in fields(Run)].index(name) for name in ("state", "kind", "counters"))
+_HEADS = sa.select(
+    LEASE.c.token,
+    LEASE.c.owner,
+    LEASE.c.acquired,
+    LEASE.c.expires,
+    database_now().label("now"),
+    (LEASE.c.expires < database_now()).label("is_expired"),
+    *_COLUMNS,
+).join_from(LEASE, RUN, RUN.c.id == LEASE.c.run_id)
+_PLACES = {field.name: place for place, field in enumerate(fields(Run))}
 _LONGEST = 16_000
 """Characters kept of a message or error: MariaDB's TEXT holds 65,535 bytes."""
 
 
-def _run(row: sa.Row[tuple[object, ...]] | tuple[object, ...]) -> Run:
+def _head(row: Sequence[Any]) -> Head:
+    token, owner, acquired, expires, now, is_expired, *run = row
+    return Head(token, owner, acquired, expires, bool(is_expired), (expires - now).total_seconds(), _run(run))
+
+
+def _run(row: Sequence[object]) -> Run:
     values = list(row)
-    values[_STATE] = RunState(str(values[_STATE]))
-    values[_KIND] = SubjectKind(str(values[_KIND]))
-    values[_COUNTERS] = json.loads(str(values[_COUNTERS]))
+    values[_PLACES["state"]] = RunState(str(values[_PLACES["state"]]))
+    values[_PLACES["kind"]] = SubjectKind(str(values[_PLACES["kind"]]))
+    values[_PLACES["stop_asked"]] = bool(values[_PLACES["stop_asked"]])
+    values[_PLACES["counters"]] = json.loads(str(values[_PLACES["counters"]]))
     return Run(*values)  # type: ignore[arg-type]  # the columns are the fields, in order
 
 

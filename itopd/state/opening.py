@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from itopd.database.postgresql import postgresql_engine
+from itopd.database.unchecked_tls import connect_quickly
 from itopd.errors import DatabaseError, SettingsError
+from itopd.settings.urls import masked
 from itopd.state import served
 from itopd.state.store import StateStore, reason_of
 from itopd.state.tables import VERSION_TABLE
 
-SCHEMA = "0005"
+SCHEMA = "0008"
 """The newest migration; a test compares it with the migrations themselves."""
 
 _DRIVERS = {
@@ -51,7 +53,7 @@ def open_state(url: str, serves: str = "") -> StateStore:
     :class:`DatabaseError` when the store cannot be reached, made, or was written by a newer itopd.
     """
     parsed = _parse(url)
-    shown = parsed.render_as_string(hide_password=True)
+    shown = masked(parsed.render_as_string(hide_password=True))
     try:
         engine = _ENGINES[parsed.get_backend_name()](parsed)
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
@@ -121,7 +123,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
 def _mysql_engine(url: sa.URL) -> sa.Engine:
     query = {"charset": "utf8mb4"} | dict(url.query)
     arguments: dict[str, Any] = {"connect_timeout": 10, "read_timeout": _BUSY_SECONDS * 2}
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(query=query),
         isolation_level="READ COMMITTED",  # no gap locks: claims of different runs do not wait for each other
         pool_pre_ping=True,
@@ -129,6 +131,8 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         hide_parameters=True,
         connect_args=arguments,
     )
+    connect_quickly(engine)
+    return engine
 
 
 def _make_database(store: StateStore, url: sa.URL) -> None:

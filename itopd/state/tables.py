@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from itopd.state.columns import Instant, Seconds
 
@@ -24,6 +25,9 @@ RUN = sa.Table(
     sa.Column("token", sa.Integer, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, doc="counted at the claim; a hand-back gives it back"),
     sa.Column("failures", sa.Integer, nullable=False, doc="runs that failed in a row, this one included"),
+    sa.Column("deaths", sa.Integer, nullable=False, server_default="0", doc="processes that died in a row"),
+    sa.Column("version", sa.String(64), nullable=False, server_default="", doc="what it was when it was claimed"),
+    sa.Column("stop_asked", sa.Integer, nullable=False, server_default="0", doc="an operator wants it to end early"),
     sa.Column("pid", sa.Integer, nullable=True, doc="of the process that does the work"),
     sa.Column("claimed", Instant, nullable=False),
     sa.Column("started", Instant, nullable=True),
@@ -33,6 +37,7 @@ RUN = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
     sa.Column("counters", sa.Text, nullable=False, doc="JSON object"),
     sa.Column("error", sa.Text, nullable=False),
+    sa.Column("last_success", Instant, nullable=True, doc="end of the newest run of this task or job that succeeded"),
     sa.UniqueConstraint("kind", "name", "due", name="itopd_run_once"),
 )
 
@@ -45,6 +50,25 @@ LEASE = sa.Table(
     sa.Column("acquired", Instant, nullable=False),
     sa.Column("expires", Instant, nullable=False),
     sa.Column("run_id", sa.String(26), nullable=True, doc="the newest run of a task or job"),
+)
+
+RUN_LOG = sa.Table(
+    "itopd_run_log",
+    metadata,
+    sa.Column("run_id", sa.String(26), primary_key=True),
+    sa.Column("lines", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql"), nullable=False, doc="separated by \\n"),
+)
+
+INSTANCE = sa.Table(
+    "itopd_instance",
+    metadata,
+    sa.Column("owner", sa.String(255), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False, doc="daemon or worker"),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, doc="working or stopping"),
+    sa.Column("started", Instant, nullable=False),
+    sa.Column("seen", Instant, nullable=False, doc="its last sign of life, by the database's clock"),
+    sa.Column("problems", sa.Text, nullable=False, doc="JSON list of texts"),
 )
 
 TASK = sa.Table(

@@ -85,6 +85,13 @@ class TaskRows(Protocol):
         """
         ...
 
+    def update_seen(self, seen: TaskRow, change: RowChange) -> None:
+        """Write some columns of a row that is still as it was seen: nothing happens when one of its dates is another.
+
+        Then a run has begun, or somebody has planned it anew.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class OwnTaskRows:
@@ -111,6 +118,13 @@ class OwnTaskRows:
         statement = TASK.update().where(TASK.c.kind == self.kind, TASK.c.class_name == class_name).values(**change)
         if started is not None:
             statement = statement.where(TASK.c.latest_run_date == started)
+        self.store.transact(lambda connection: connection.execute(statement))
+
+    def update_seen(self, seen: TaskRow, change: RowChange) -> None:
+        """Write some columns of a row whose dates are still those of ``seen``."""
+        as_seen = (TASK.c.next_run_date == seen.next_run_date, TASK.c.latest_run_date == seen.latest_run_date)
+        this_row = (TASK.c.kind == self.kind, TASK.c.class_name == seen.class_name)
+        statement = TASK.update().where(*this_row, *as_seen).values(**change)
         self.store.transact(lambda connection: connection.execute(statement))
 
 

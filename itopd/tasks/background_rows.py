@@ -39,7 +39,7 @@ class BackgroundTaskRows:
         """Return all rows in the order they were inserted."""
         table = self.database.table(CLASS)
         query = sa.select(*[table.c[code] for code in _CODES]).order_by(table.c.id)
-        with self.database.read() as connection:
+        with self.database.look() as connection:
             return [self._row(dict(zip(_CODES, row, strict=True))) for row in connection.execute(query)]
 
     def processes(self) -> list[Process]:
@@ -75,16 +75,24 @@ class BackgroundTaskRows:
 
     def update(self, class_name: str, change: RowChange, *, started: datetime | None = None) -> None:
         """Write some columns of one row; given ``started``, only while that is its latest run."""
+        only: dict[str, object] = {} if started is None else {"latest_run_date": started}
+        self._change(class_name, change, only)
+
+    def update_seen(self, seen: TaskRow, change: RowChange) -> None:
+        """Write some columns of a row whose dates are still those of ``seen``."""
+        only = {"latest_run_date": seen.latest_run_date, "next_run_date": seen.next_run_date}
+        self._change(seen.class_name, change, only)
+
+    def _change(self, class_name: str, change: RowChange, only: Mapping[str, object]) -> None:
+        """Write some columns of one row while it has these dates."""
         table = self.database.table(CLASS)
         values = {code: self._stored(code, value) for code, value in change.items() if code != "schedule"}
         if not values:
             return
         this_row = self.database.key(table.c.class_name) == self.database.key_value(class_name)
-        statement = sa.update(table).where(this_row).values(values)
-        if started is not None:
-            statement = statement.where(table.c.latest_run_date == self._stored("latest_run_date", started))
+        as_seen = [table.c[code] == self._stored(code, date) for code, date in only.items()]
         with self.database.write() as connection:
-            connection.execute(statement)
+            connection.execute(sa.update(table).where(this_row, *as_seen).values(values))
 
     def _row(self, stored: Mapping[str, Any]) -> TaskRow:
         attributes = self.database.model[CLASS].attributes

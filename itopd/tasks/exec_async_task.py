@@ -18,10 +18,6 @@ from itopd.rules import Rules
 from itopd.settings import Settings
 from itopd.state import StateStore
 
-NAME = "ExecAsyncTask"
-PERIOD = 2
-"""Seconds."""
-
 _log = structlog.get_logger(__name__)
 
 

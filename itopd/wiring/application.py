@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import BinaryIO
 
 import structlog
@@ -20,9 +21,9 @@ from itopd.access import (
     require_more_than_portal,
     rights_of,
 )
-from itopd.behaviours import BEHAVIOURS, UnportedGuard
+from itopd.behaviours import BEHAVIOURS, Ported, UnportedGuard
 from itopd.clock import Clock, SystemClock
-from itopd.database import Database, open_database, open_fitted_database
+from itopd.database import Database, Repeats, open_database, open_fitted_database
 from itopd.datamodel import Lacks, LinkTracking, Model, bundled_model, load_model
 from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
 from itopd.errors import AccessDenied
@@ -31,7 +32,7 @@ from itopd.rules import Rules
 from itopd.service import Context, Progress
 from itopd.settings import Settings
 from itopd.wiring import needs
-from itopd.wiring.maintenance import is_attached
+from itopd.wiring.maintenance import is_attached, reason_closed
 from itopd.wiring.needs import HistoryGuard
 from itopd.wiring.replica import open_replica
 from itopd.wiring.tables import require_tables
@@ -96,35 +97,43 @@ class Application:
             strict=self.rules.strict_rights,
         )
 
-    def writer(self, account: Account) -> Writer:
-        """Return a writer for an account, with everybody who takes part in writes."""
+    def writer(self, account: Account, performed: Ported = MappingProxyType({})) -> Writer:
+        """Return a writer for an account, with everybody who takes part in writes.
+
+        ``performed`` are the hooks of iTop's PHP whose work is done by whoever writes.
+        """
         guard = RightsGuard(account, self.rights(account), self.reader(account))
-        return writer_of(self.database, self.rules, self.clock, guards=[guard, *self.guards])
+        others = [one.performing(performed) if isinstance(one, UnportedGuard) else one for one in self.guards]
+        return writer_of(self.database, self.rules, self.clock, guards=[guard, *others])
 
     def context(
         self,
         account: Account,
         *,
         output: BinaryIO,
+        output_name: str = "the caller",
         progress: Progress,
         run_id: str = "",
         should_stop: Callable[[], bool] = lambda: False,
+        performed: Ported = MappingProxyType({}),
     ) -> Context:
-        """Return what a service's run is handed; a run without an id gets one."""
+        """Return what a service's run is handed; a run without an id gets one. ``performed``: see :meth:`writer`."""
         run_id = run_id or secrets.token_hex(8)
         return Context(
             settings=self.settings,
             rules=self.rules,
             clock=self.clock,
             database=self.source,
+            marks=None if reason_closed(self.settings, writes=True) else self.database,
             dictionary=self.dictionary.in_language(account.language, self.settings.default_language),
-            writer=self.writer(account),
+            writer=self.writer(account, performed),
             account=account,
             rights=self.rights(account),
             reader=self.reader(account),
             log=structlog.get_logger().bind(run=run_id),
             run_id=run_id,
             output=output,
+            output_name=output_name,
             progress=progress,
             should_stop=should_stop,
         )
@@ -156,10 +165,11 @@ def open_application(
 
 def open_configured_database(settings: Settings) -> Database:
     """Return the database that the settings name, whatever it holds; the caller closes it."""
+    url, zone, prefix = settings.database_url, settings.zone, settings.db_subname
+    repeats = Repeats(settings.db_core_transactions_retry_count, settings.db_core_transactions_retry_delay_ms)
     if not is_attached(settings):
-        return open_database(settings.database_url, model_of(settings), settings.zone, settings.db_subname)
-    load = partial(model_of, settings)
-    return open_fitted_database(settings.database_url, load, settings.zone, settings.db_subname)
+        return open_database(url, model_of(settings), zone, prefix, repeats=repeats)
+    return open_fitted_database(url, partial(model_of, settings), zone, prefix, repeats=repeats)
 
 
 def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequence[Guard] = ()) -> Writer:

@@ -51,6 +51,14 @@ class CallParameters(BaseModel):
             raise SettingsError(f"compat={self.compat}: write itopd or itop") from None
 
 
+class CronParameters(BaseModel):
+    """Parameters of the service ``cron``, beside those of every call."""
+
+    verbose: str = parameter("", help="say what happens; anything but 0 means yes")
+    debug: str = parameter("", help="add a stack trace to an error that ends the heartbeat; anything but 0 means yes")
+    status_only: str = parameter("", help="print the table of tasks and stop; anything but 0 means yes")
+
+
 def call_names() -> frozenset[str]:
     """Return the names that every call takes."""
     return parameter_keys(CallParameters)
@@ -67,13 +75,13 @@ def call_parameters(arguments: Mapping[str, Value], files: ParameterFile, rules:
 @cache
 def known_names() -> frozenset[str]:
     """Return every key that a parameters file may hold for somebody: settings, calls, any service."""
-    return setting_names() | parameter_keys(CallParameters, *[service.parameters for service in SERVICES.values()])
+    return setting_names() | service_names()
 
 
 @cache
 def service_names() -> frozenset[str]:
     """Return the names of the parameters of calls and of all services."""
-    return parameter_keys(CallParameters, *[service.parameters for service in SERVICES.values()])
+    return parameter_keys(CallParameters, CronParameters, *[service.parameters for service in SERVICES.values()])
 
 
 def load(paths: list[str], overrides: Mapping[str, object], environ: Mapping[str, str]) -> LoadedSettings:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Literal
+
 from itopd.errors import RefusedError
 from itopd.settings import Settings
 
@@ -26,10 +30,30 @@ def reason_closed(settings: Settings, *, writes: bool) -> str:
     The marker files lie in the data folder of the attached iTop, else in itopd's own.
     """
     folder = settings.itop_root / "data" if settings.itop_root else settings.data_folder
+    try:
+        marked = _reason_marked(folder, writes=writes)
+    except OSError as error:
+        return (
+            f"{folder} cannot be looked at ({error.strerror}), so whether iTop is under maintenance is unknown: let "
+            "itopd's account into that folder"
+        )
+    if marked:
+        return marked
+    if writes and not settings.access_mode & _ADMINISTRATORS_WRITE:
+        return f"writing is closed even to administrators (access_mode = {settings.access_mode})"
+    return ""
+
+
+def marker(settings: Settings) -> Literal["", "readonly", "maintenance"]:
+    """Return which marker file is there, the first that iTop's cron.php looks for; one it may not see is none."""
+    folder = settings.itop_root / "data" if settings.itop_root else settings.data_folder
+    names: tuple[Literal["readonly", "maintenance"], ...] = ("readonly", "maintenance")
+    return next((name for name in names if os.access(folder / f".{name}", os.F_OK)), "")
+
+
+def _reason_marked(folder: Path, *, writes: bool) -> str:
     if (folder / ".maintenance").exists():
         return f"iTop is under maintenance ({folder / '.maintenance'} exists): try again when it is gone"
     if writes and (folder / ".readonly").exists():
         return f"iTop is read-only ({folder / '.readonly'} exists): try again when it is gone"
-    if writes and not settings.access_mode & _ADMINISTRATORS_WRITE:
-        return f"writing is closed even to administrators (access_mode = {settings.access_mode})"
     return ""

@@ -9,7 +9,7 @@ from itopd.datamodel import Model
 from itopd.errors import DatabaseError, RefusedError
 from itopd.writing import Draft, Present, Veto
 
-Purpose = Literal["accounts", "processes", "mails", "history"]
+Purpose = Literal["accounts", "processes", "mails", "history", "drafts", "export results", "news", "temporary objects"]
 
 _OPERATION: Final = "CMDBChangeOpSetAttribute"
 NEEDS: Final[Mapping[Purpose, Mapping[str, Sequence[str]]]] = {
@@ -35,6 +35,12 @@ NEEDS: Final[Mapping[Purpose, Mapping[str, Sequence[str]]]] = {
         ),
         "AsyncSendEmail": ("version", "to", "subject", "message"),
         "Event": ("message",),
+    },
+    "drafts": {"InlineImage": ("expire", "item_id")},
+    "export results": {"BulkExportResult": ("created", "temp_file_path")},
+    "news": {"EventNotificationNewsroom": ("read", "read_date"), "EventNotification": (), "Event": ()},
+    "temporary objects": {
+        "TemporaryObjectDescriptor": ("expiration_date", "creation_date", "item_class", "item_id", "operation"),
     },
     "history": {
         "CMDBChange": ("date", "userinfo", "user_id", "origin"),

@@ -11,10 +11,10 @@ from itopd.errors import ItopdError
 from itopd.oql import parse
 from itopd.wiring.application import model_of
 from itopd.wiring.catalogue import load
-from itopd.wiring.heartbeat import WARM_CONFIG
+from itopd.wiring.config_files import config_files
 
 try:
-    model_of(load([path for path in os.environ[WARM_CONFIG].split(",") if path], {}, os.environ).settings)
+    model_of(load(config_files(), {}, os.environ).settings)
 except ItopdError:  # whatever is wrong, each run meets it again and reports it
     bundled_model()
 parse("SELECT Person")

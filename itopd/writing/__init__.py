@@ -6,6 +6,7 @@ order, would leave. The caller owns the transaction: what it rolls back never ha
 
 from itopd.writing.intents import Change, ChangedValue, Create, Intent, Issue, Outcome, Pending, Update
 from itopd.writing.protocols import Behaviour, Draft, Guard, Hooks, Present, Reaction, Veto, Written
+from itopd.writing.removal import remove
 from itopd.writing.rights import NOT_ALLOWED, RightsGuard
 from itopd.writing.writer import Writer
 
@@ -29,4 +30,5 @@ __all__ = [
     "Veto",
     "Writer",
     "Written",
+    "remove",
 ]

@@ -124,6 +124,7 @@ class Chunk:
         self._reserve_ids(drafts)
         if self._participants.guards or self._participants.behaviours:
             self._ask_others([slot.draft for slot in slots if slot.draft is not None and not slot.provisional])
+        self._foresee(slots, creations)
         self._look_up_rules(slots)
         return slots
 
@@ -219,13 +220,18 @@ class Chunk:
         """Allocate ids for the creations that nothing is known to forbid; one time per root class."""
         creations: dict[str, list[Draft]] = defaultdict(list)
         for draft in drafts:
-            if draft.new and not draft.problems and all(code in draft.changes for code in draft.layout.required):
+            if draft.new and not draft.problems and self._is_complete(draft):
                 creations[draft.layout.cls.root].append(draft)
         for root, of_root in creations.items():
             ids = self._database.allocate_ids(self._connection, root, len(of_root))
             self._allocated[root] += len(of_root)
             for draft, id_ in zip(of_root, ids, strict=True):
                 draft.id = id_
+
+    def _is_complete(self, draft: Draft) -> bool:
+        """Return whether a creation has all that it requires, or has a behaviour that may give the rest."""
+        given = all(code in draft.changes for code in draft.layout.required)
+        return given or self._participants.has_behaviour(draft.layout.cls)
 
     def _take_id(self, root: str) -> int:
         """Return an id for a creation that was not foreseen; allocates ever more at a time, so rarely."""
@@ -259,6 +265,20 @@ class Chunk:
                 name = (rule.rule.root_class, rule.rule.id)
                 of_class.append(self._rules.setdefault(name, Uniqueness(self._database, rule)))
         return of_class
+
+    def _foresee(self, slots: Iterable[_Slot], creations: Mapping[Hashable, Draft]) -> None:
+        """Give pending keys the ids reserved for what they refer to, so that what must be unique is looked up by them.
+
+        A verdict gives the draft what its keys are by then.
+        """
+        for slot in slots:
+            if slot.pending and slot.draft is not None:
+                draft = slot.draft
+                draft.given = self._resolved(draft.layout, slot.intent.values)
+                for code, value in slot.intent.values.items():
+                    if type(value) is Pending and value.tag in creations:
+                        draft.given[code] = creations[value.tag].id
+                draft.begin()
 
     def _look_up_rules(self, slots: Iterable[_Slot]) -> None:
         """Learn who holds what must be unique; one statement per rule."""

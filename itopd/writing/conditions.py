@@ -129,7 +129,7 @@ def _constant(cls: Class, field: tree.Field, node: tree.Text | tree.Number) -> o
         return collation_key(str(node.value))
     if isinstance(node, tree.Number):
         return node.value
-    if cls.attributes[code].is_external_key and node.value.isdigit():
+    if cls.attributes[code].is_external_key and node.value.isascii() and node.value.isdigit():
         return int(node.value)
     raise _NotInMemory
 

@@ -31,7 +31,7 @@ class Draft:
         self.item = item
         """``None`` for a creation."""
         self.id = 0 if item is None else item.id
-        self.given: Mapping[str, Any] = given
+        self.given = given
         self.problems = problems
         """What is wrong with given values, whatever the object is."""
         self.base = base

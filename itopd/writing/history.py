@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from itopd.attributes import AttributeType, HistoryKind, Stored, StoredCaseLog
+from itopd.attributes import AttributeType, HistoryKind, StopWatchState, Stored, StoredCaseLog
 from itopd.database import Database, insert_rows
+from itopd.datamodel import Class
 from itopd.objects import chunks
 from itopd.writing.intents import Change
 from itopd.writing.layout import Layout
@@ -48,6 +49,7 @@ _VALUES: Final[Mapping[HistoryKind, tuple[tuple[str, tuple[str, ...]], ...]]] = 
 
 _TABLES: Final[Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
     _CREATE: ((_CREATE, ()),),
+    _DELETE: ((_DELETE, ("fclass", "fname")),),
     _ADD_REMOVE: (
         (_SET, ("attcode", "optype")),
         (f"{_SET}Links", ("item_class", "item_id", "optype")),
@@ -77,22 +79,42 @@ class History:
         self._change = change
         self._now = now
         self._operations: list[_Operation] = []
-        self._created: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._purged: dict[tuple[str, str], list[int]] = defaultdict(list)
+        """Ids by root and final class whose older operations go."""
 
     def created(self, layout: Layout, id_: int) -> None:
         """Record a creation; older operations under the same id will be purged (§8.4)."""
         cls = layout.cls
-        self._created[cls.root, cls.name].append(id_)
+        self._purged[cls.root, cls.name].append(id_)
         self._operations.append((_CREATE, cls.name, id_, ((),)))
+
+    def deleted(self, cls: Class, id_: int, name: str) -> None:
+        """Record that an object is gone, under its root class; older operations under its id will be purged (§8.4)."""
+        self._purged[cls.root, cls.name].append(id_)
+        self._operations.append((_DELETE, cls.root, id_, ((cls.name, name[:_SCALAR_SIZE]),)))
 
     def changed(self, layout: Layout, id_: int, code: str, old: object, new: object) -> None:
         """Record the change of one attribute, where the model tracks it."""
         kind = layout.types[code]
+        if isinstance(old, StopWatchState) and isinstance(new, StopWatchState):
+            self._watched(layout, id_, code, old, new)
+            return
         if not kind.attribute.tracked or kind.history is HistoryKind.NONE:
             return
         operation = _SET + kind.history.value
         parts = _RECORD[kind.history](kind, operation, old, new)
         self._operations.append((operation, layout.cls.name, id_, ((code, operation), *parts)))
+
+    def _watched(self, layout: Layout, id_: int, code: str, old: StopWatchState, new: StopWatchState) -> None:
+        """Record the changed sub-items of a stop watch, which has no operation of its own."""
+        operation = f"{_SET}Scalar"
+        for item in layout.cls.attributes.values():
+            if item.stop_watch != code or not item.tracked or item.item is None:
+                continue
+            before, after = old.item(item.item), new.item(item.item)
+            if before != after:
+                texts = tuple("" if value is None else str(value) for value in (before, after))
+                self._operations.append((operation, layout.cls.name, id_, ((item.code, operation), texts)))
 
     def linked(self, operation: LinkOperation, host_class: str, item: tuple[str, int], link_id: int) -> None:
         """Record on a host that a link was added, removed or changed."""
@@ -103,10 +125,10 @@ class History:
         self._operations.append((kind, host_class, operation.host_id, parts))
 
     def flush(self, connection: sa.Connection) -> None:
-        """Write the change, when this is its first operation, and all operations; purge what new ids inherit."""
+        """Write the change, when this is its first operation, and all operations; purge older ones."""
         if not self._operations:
             return
-        for (root, cls), ids in self._created.items():
+        for (root, cls), ids in self._purged.items():
             self._purge(connection, root, cls, ids)
         change_id = self._change_id(connection)
         own_ids = self._database.allocate_ids(connection, "CMDBChangeOp", len(self._operations))
@@ -131,7 +153,7 @@ class History:
         return change.id
 
     def _purge(self, connection: sa.Connection, root: str, cls: str, ids: list[int]) -> None:
-        """Remove what the history says of ids that are taken again, a deletion record of the root class included."""
+        """Remove what the history says of ids that are taken again or given up, deletion records included."""
         head = self._database.table("CMDBChangeOp")
         for chunk in chunks(sorted(ids), _AT_ONCE):
             own = sa.and_(head.c.objclass == cls, head.c.objkey.between(chunk[0], chunk[-1]))

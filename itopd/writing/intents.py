@@ -90,7 +90,9 @@ class Change:
     user_id: int = 0
     origin: str = "interactive"
     id: int | None = field(default=None)
+    tags: frozenset[str] = frozenset()
+    """The contexts that the work is done in, like ``CRON``: a trigger may be limited to some (``heartbeat.md`` §5)."""
 
     def again(self) -> Change:
         """Return the same unit of work with its row not written yet."""
-        return Change(self.userinfo, self.user_id, self.origin)
+        return Change(self.userinfo, self.user_id, self.origin, tags=self.tags)

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 
 from itopd.clock import Clock, to_itop
-from itopd.database import Database, Unstorable, reason
+from itopd.database import Database, Unstorable, reason, was_undone
 from itopd.rules import Rules
 from itopd.writing.chunk import Chunk, Participants, Tags, Verdict
 from itopd.writing.flush import flush
@@ -183,7 +183,9 @@ def _react(connection: sa.Connection, reaction: Reaction, written: Sequence[Writ
     savepoint = connection.begin_nested()
     try:
         reaction.react(connection, written, change)
-    except Exception:  # noqa: BLE001 - whatever it is, it is logged and the write goes on
+    except Exception as error:  # whatever it is, it is logged and the write goes on
+        if isinstance(error, DBAPIError) and was_undone(error):
+            raise  # the whole transaction is gone, with what the reaction is about
         savepoint.rollback()
         change.id = before
         _log.exception("reaction_failed", reaction=type(reaction).__name__, objects=len(written))

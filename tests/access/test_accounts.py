@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,8 +11,10 @@ from structlog.testing import capture_logs
 
 from itopd.access import Account, account_of, authenticate, require_administrator, require_more_than_portal
 from itopd.database import Database
+from itopd.datamodel import load_model
 from itopd.errors import AccessDenied
 from tests.support.accounts import add_user
+from tests.support.sample import REFERENCE
 
 
 @pytest.fixture
@@ -55,6 +58,8 @@ def test_every_refusal_reads_the_same(sample: Database, connection: sa.Connectio
         ("off", "secret"),
         ("outside", "anything"),
         ("nobody", "a\0b"),
+        ("admin\0", "admin"),
+        ("\udce9", "admin"),
     ):
         with pytest.raises(AccessDenied) as caught:
             authenticate(sample, connection, login, password)
@@ -129,3 +134,20 @@ def test_logging_in_takes_three_statements_at_most(sample: Database, connection:
     statements.clear()
     authenticate(sample, connection, "joe", "secret")
     assert len(statements) == 3
+
+
+def test_an_account_of_an_extension_of_local_accounts_logs_in_and_one_of_an_unknown_class_does_not(
+    sample: Database, connection: sa.Connection, tmp_path: Path
+) -> None:
+    text = (REFERENCE / "datamodel.xml").read_text()
+    extension = '<classes><class id="UserFriend"><parent>UserLocal</parent><properties><category>addon</category>'
+    extended = tmp_path / "datamodel.xml"
+    extended.write_text(text.replace("<classes>", f"{extension}</properties><fields/></class>", 1))
+    database = Database(sample.engine, load_model(extended), sample.timezone)
+    user = sample.table("User")
+    for cls in ("UserFriend", "UserGone"):
+        user_id = add_user(sample, connection, cls, profiles=[3])
+        connection.execute(user.update().where(user.c.id == user_id).values(finalclass=cls))
+    assert authenticate(database, connection, "UserFriend", "secret").login == "UserFriend"
+    with pytest.raises(AccessDenied, match="wrong login or password"):
+        authenticate(database, connection, "UserGone", "secret")

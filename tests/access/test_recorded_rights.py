@@ -80,9 +80,11 @@ def refusal(rights: Rights, asked: Json) -> str:
 def test_the_class_rights_of_each_recorded_call(sample: Database, connection: sa.Connection, name: str) -> None:
     recorded = vector(name)
     give_users(sample, connection, recorded["given"]["users"])
-    judged = 0
+    judged, known = 0, dict[tuple[str, str], Account]()
     for login, password, asked, answer in calls(recorded):
-        account = authenticate(sample, connection, login, password)
+        if (login, password) not in known:
+            known[login, password] = authenticate(sample, connection, login, password)
+        account = known[login, password]
         message = answer["message"] or ""
         word = refusal(rights_in(sample, account, recorded), asked)
         assert (f"{MAY_NOT} {word} data of class {asked.get('class')}" in message) == bool(word), asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -163,11 +163,11 @@ def test_the_hand_over_begins_when_the_round_of_cron_ends(site: Site) -> None:
     def cron() -> None:
         with site.database.named_lock(CRON):
             began.set()
-            ends.wait(30)
+            ends.wait(90)
 
     thread = threading.Thread(target=cron)
     thread.start()
-    began.wait(30)
+    began.wait(90)
     site.said.clear()
     clock = FixedClock(NOW)
     take_over(site.database, site.state, clock, [MAILS], named=False, wait=30, say=lambda _text: ends.set())
@@ -196,3 +196,21 @@ def test_a_run_under_way_is_awaited_before_its_process_is_given_back(site: Site)
     give_back(site.database, site.state, None, wait=30, say=end)
     assert site.statuses()[MAILS] == "active"
     assert ledger.heads(site.state)[run.subject].run.state is RunState.DONE
+
+
+def test_only_one_hand_over_is_at_work_at_a_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.take(MAILS)
+    forget, met = taken_over.forget, list[str]()
+
+    def meanwhile(state: StateStore, row_ids: Collection[int]) -> None:
+        """Rows are restored and their records about to be deleted: a take-over now would be forgotten at once."""
+        for other in (site.take, site.give):
+            with pytest.raises(ConflictError, match=r"another 'itopd attach --take_over' or 'itopd detach' is at work"):
+                other(MAILS)
+            met.append(other.__name__)
+        forget(state, row_ids)
+
+    monkeypatch.setattr(taken_over, "forget", meanwhile)
+    site.give(MAILS)
+    assert met == ["take", "give"]
+    assert (site.statuses()[MAILS], taken_over.read(site.state)) == ("active", [])

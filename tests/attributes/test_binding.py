@@ -16,13 +16,16 @@ from itopd.attributes import (
     Encrypted,
     HistoryKind,
     PasswordHash,
+    Refused,
     StopWatchState,
     StoredCaseLog,
     ThresholdState,
     bind,
 )
+from itopd.database.copying.values import Limits, Trouble, rule_of
 from itopd.datamodel import NOW, Attribute, Threshold, bundled_model
 from itopd.errors import ModelError
+from itopd.rules import ITOPD
 
 INSTANT = "2026-03-29 12:34:56"
 
@@ -94,6 +97,74 @@ def test_every_value_survives_storing(data: st.DataObject) -> None:
     bound, values = data.draw(st.sampled_from(VALUES))
     value = data.draw(values)
     assert bound.decode(bound.encode(value)) == value
+
+
+LONG = st.integers(0, 3000).map(lambda length: "é" * length)
+HUGE = st.integers(0, 70_000).map(lambda length: "\U0001f600" * length)
+LENGTHY: list[tuple[AttributeType, st.SearchStrategy[object]]] = [
+    (make("AttributeString"), LONG),
+    (make("AttributeString", max_size=900), LONG),
+    (make("AttributeURL"), LONG),
+    (make("AttributePassword"), LONG),
+    (make("AttributeText", format="html"), HUGE),
+    (make("AttributeRedundancySettings"), LONG),
+    (make("AttributeDecimal", digits=8, decimals=3), st.decimals(allow_nan=True, allow_infinity=True)),
+    (make("AttributeDecimal", digits=8, decimals=3), st.decimals("99999.9990", "99999.9999")),
+    (make("AttributeDecimal", digits=40, decimals=10), st.decimals(-(10**30), 10**30)),
+    (make("AttributeInteger"), st.integers()),
+    (make("AttributeDuration"), st.integers()),
+    (make("AttributeExternalKey"), st.integers()),
+    (make("AttributeEnumSet"), st.lists(LONG, max_size=3).map(tuple)),
+    (make("AttributeTagSet"), st.lists(LONG, max_size=3).map(tuple)),
+    (make("AttributeBlob"), st.builds(Document, st.binary(), LONG, LONG)),
+    (make("AttributeImage"), st.builds(Document, st.binary(), LONG.map("image/".__add__), LONG)),
+    (make("AttributeCaseLog"), st.builds(StoredCaseLog, HUGE, HUGE.map(str.encode))),
+    (make("AttributeOneWayPassword"), st.builds(PasswordHash, LONG.map(str.encode), LONG.map(str.encode))),
+    (make("AttributeEncryptedString"), st.builds(Encrypted, LONG.map(str.encode))),
+]
+
+
+@given(st.data())
+def test_whatever_the_check_lets_pass_fits_its_columns_on_every_engine(data: st.DataObject) -> None:
+    """Else one engine refuses what the next one stores, and a copy between them stops."""
+    bound, values = data.draw(st.sampled_from(LENGTHY + VALUES))
+    value = data.draw(values)
+    if value is None or bound.check(value) is not None:
+        return
+    for column, part in zip(bound.columns, bound.encode(value), strict=True):
+        for engine in ("mysql", "postgresql"):
+            fault = rule_of(column, Limits(engine, 10**8)).fault(part) if part is not None else None
+            assert fault is None or fault.trouble is Trouble.NUL
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"),
+    [
+        (make("AttributeDecimal", digits=8, decimals=3), Decimal("99999.9995")),
+        (make("AttributeDecimal", digits=8, decimals=3), Decimal("NaN")),
+        (make("AttributeBlob"), Document(b"x", "text/plain", "n" * 256)),
+        (make("AttributeImage"), Document(b"x", "image/png", "n" * 256)),
+        (make("AttributeCaseLog"), StoredCaseLog("x", b"i" * 65_536)),
+        (make("AttributeOneWayPassword"), PasswordHash(b"h" * 256)),
+        (make("AttributeEncryptedString"), Encrypted(b"e" * 256)),
+        (make("AttributeTagSet"), ("t" * 128, "u" * 128)),
+        (make("AttributeString", max_size=900), "x" * 256),
+    ],
+)
+def test_what_a_column_cannot_hold_is_refused_before_it_is_written(bound: AttributeType, value: object) -> None:
+    assert bound.check(value) is not None
+
+
+@pytest.mark.parametrize("text", ["99999.9995", "1" * 6, "-99999.9999"])
+def test_a_number_that_rounding_makes_too_great_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="digits before the point"):
+        make("AttributeDecimal", digits=8, decimals=3).parse(text, ITOPD)
+
+
+def test_a_number_of_many_digits_is_read_and_stored_exactly() -> None:
+    bound = make("AttributeDecimal", digits=65, decimals=30)
+    text = "1" * 35 + "." + "2" * 30
+    assert bound.to_text(bound.decode(bound.encode(bound.parse(text, ITOPD)))) == text
 
 
 @pytest.mark.parametrize(

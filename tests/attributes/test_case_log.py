@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopd.attributes import LogEntry, StoredCaseLog, append_entries, append_entry, read_entries
+from itopd.php import serialize
 
 PARIS = ZoneInfo("Europe/Paris")
 INSTANT = datetime(2026, 11, 23, 12, 19, 58, tzinfo=UTC)
@@ -81,3 +82,10 @@ def test_an_index_that_does_not_fit_is_not_believed_and_the_text_is_kept(entries
     assert [entry.body for entry in read_entries(StoredCaseLog(log.text, index))] == [log.text]
     longer = append_entry(StoredCaseLog(log.text, index), LogEntry("new", "A", "1", INSTANT), PARIS)
     assert [entry.body for entry in read_entries(longer)] == ["new", log.text]
+
+
+@pytest.mark.parametrize("date", [2**62, -(2**62), 10**12])
+def test_an_entry_dated_by_no_calendar_has_no_instant(date: int) -> None:
+    index = serialize([{"user_name": "x", "date": date, "text_length": 1, "separator_length": 3}])
+    (entry,) = read_entries(StoredCaseLog("\n= a", index))
+    assert (entry.body, entry.author, entry.instant) == ("a", "x", None)

@@ -91,3 +91,15 @@ def test_nothing_dangerous_survives_and_cleaning_again_changes_no_tag(text: str)
 
 def test_deep_nesting_is_no_crash() -> None:
     assert sanitise_html("<div>" * 5000 + "x").startswith("<div><div>")
+
+
+def test_texts_around_what_is_dropped_stay_in_their_order() -> None:
+    text = "<p>a<x>1</x>b<i>c<x>2</x>d</i>e<x>3</x>f<x>4</x><x>5</x>g<b>h</b><x>6</x></p>"
+    assert sanitise_html(text) == "<p>ab<i>cd</i>efg<b>h</b></p>"
+    assert sanitise_html("<x>1</x>a<x>2</x>b") == "ab"
+
+
+@pytest.mark.timeout(60)  # it took minutes when each dropped element copied the text before it
+def test_many_dropped_elements_cost_no_more_than_their_number() -> None:
+    many = 100_000
+    assert sanitise_html("<p>" + "<x></x>a" * many) == f"<p>{'a' * many}</p>"

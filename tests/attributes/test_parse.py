@@ -185,3 +185,15 @@ def test_whatever_is_parsed_without_refusal_can_be_stored_or_is_refused_by_the_c
             continue
         if bound.check(value) is None:
             assert bound.decode(bound.encode(value)) == value or value is None
+
+
+@pytest.mark.parametrize("pattern", [r"^\p{L}+$", r"^[[:alpha:]]+$", "^(?<name>a)$", "(", "a{99999999999}"])
+def test_a_pattern_that_only_php_reads_stops_writing_and_nothing_else(pattern: str) -> None:
+    code = make("AttributeString", pattern=pattern)
+    assert code.decode(("abc",)) == "abc"
+    assert code.check("") is None
+    refused = code.check("abc")
+    assert refused is not None
+    assert refused.kind is RefusedKind.WRONG_FORMAT
+    assert pattern in refused.text
+    assert "itopd cannot read" in refused.text

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from itopd.behaviours import BEHAVIOURS, UnportedGuard, unported_classes
+from itopd.behaviours import BEHAVIOURS, UnportedGuard, unported_classes, what_is_lost
 from itopd.behaviours.ported import PORTED, unported_hooks
 from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.datamodel import bundled_model, load_model
+from itopd.datamodel.declaration import HOOKS
 from itopd.errors import RefusedError, SettingsError
 from itopd.rules import ITOPD
+from itopd.users import PERFORMED
 from itopd.writing import Change, Create, Writer
 from tests.support.sample import REFERENCE, require_shared
 
@@ -60,7 +64,7 @@ def test_hooks_of_an_attached_itop_are_found_in_its_own_xml(tmp_path: Path) -> N
 
 def test_an_unported_class_is_refused_until_it_or_a_parent_is_allowed(database: Database) -> None:
     ticket = Create("UserRequest", {"title": "t", "description": "d", "org_id": 1})
-    refused = pytest.raises(RefusedError, match=r"UserRequest .*OnInsert.*allow_unported = UserRequest")
+    refused = pytest.raises(RefusedError, match=r"(?s)UserRequest .*OnInsert.*allow_unported = UserRequest$")
     with refused, database.write() as connection:
         writer(database).write(connection, [Create("Brand", {"name": "b"}), ticket], Change("a test"))
     for allowed in ("UserRequest", "Ticket"):
@@ -74,3 +78,54 @@ def test_an_unported_class_is_refused_until_it_or_a_parent_is_allowed(database: 
 def test_what_is_allowed_must_be_a_class(database: Database) -> None:
     with pytest.raises(SettingsError, match="allow_unported names 'Tickt'"):
         UnportedGuard(database.model, ["Tickt"])
+
+
+def test_the_refusal_says_what_would_be_lost_for_every_class_and_the_line_that_allows_them_all(
+    database: Database,
+) -> None:
+    ticket = Create("UserRequest", {"title": "t", "description": "d", "org_id": 1})
+    grant = Create("URP_UserProfile", {"userid": 1, "profileid": 3})
+    with pytest.raises(RefusedError) as refusal, database.write() as connection:
+        writer(database, "Change").write(connection, [ticket, grant], Change("a test"))
+    lines = refusal.value.message.split("\n")
+    assert lines[0].startswith("writing to UserRequest, URP_UserProfile is refused: ")
+    assert lines[1].startswith("  UserRequest: ")
+    assert "its number (ref), start_date and last_update" in lines[1]
+    assert "priority, last_update, copies of new log entries" in lines[1]
+    assert lines[2].endswith("(OnInsert, OnUpdate of URP_UserProfile)")
+    assert lines[-1] == "  allow_unported = Change, UserRequest, URP_UserProfile"
+
+
+def test_what_a_hook_of_an_extension_does_is_told_by_its_name() -> None:
+    model = bundled_model()
+    ours = dataclasses.replace(model["Brand"], php_behaviour={"AfterInsert": "Brand", "OnInsert": "Typology"})
+    assert what_is_lost(ours, unported_hooks(ours)) == (
+        "what follows a creation, such as writes to other objects (AfterInsert of Brand); "
+        "values that it completes before a creation (OnInsert of Typology)"
+    )
+
+
+def test_every_hook_that_a_model_may_name_has_a_text() -> None:
+    cls = bundled_model()["Brand"]
+    for hook in HOOKS:
+        ours = dataclasses.replace(cls, php_behaviour={hook: "Brand"})
+        if unported_hooks(ours):
+            assert what_is_lost(ours, [hook]).endswith(f"({hook} of Brand)")
+
+
+def test_an_operation_that_does_the_work_of_hooks_itself_may_write(database: Database) -> None:
+    grant = Create("URP_UserProfile", {"userid": 1, "profileid": 3})
+    guard = UnportedGuard(database.model, ())
+    for performed, written in (({"URP_UserProfile": frozenset({"OnInsert"})}, False), (PERFORMED, True)):
+        writer_ = Writer(database, CLOCK, ITOPD, guards=[guard.performing(performed)], behaviours=BEHAVIOURS)
+        refused = nullcontext() if written else pytest.raises(RefusedError, match=r"OnUpdate of URP_UserProfile")
+        with refused, database.write() as connection:
+            writer_.write(connection, [grant], Change("a test"))
+
+
+def test_what_the_operations_on_accounts_do_themselves_is_all_that_their_classes_have() -> None:
+    model = bundled_model()
+    for name in ("UserLocal", "UserExternal", "URP_UserProfile", "URP_UserOrg"):
+        assert unported_hooks(model[name], PERFORMED) == ()
+    for name, hooks in PERFORMED.items():
+        assert frozenset(hooks) <= {hook for hook, owner in model[name].php_behaviour.items() if owner == name}

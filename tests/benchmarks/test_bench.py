@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import copies, databases, table
+from benchmarks import copies, databases, heartbeat, table
 from benchmarks.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def test_rows_of_a_missing_server_are_left_out_and_that_is_said(
 ) -> None:
     monkeypatch.setitem(databases.PORTS, "MariaDB", 1)
     monkeypatch.delenv("CI", raising=False)
-    assert main(["--rows=1", "--engine=MariaDB"]) == 0
+    assert main(["--rows=1", "--repeat=1", "--engine=MariaDB"]) == 0
     output = capsys.readouterr().out
     assert "MariaDB at 127.0.0.1:1 (user root, no password) cannot be used" in output
     assert "Its rows are left out." in output
@@ -89,3 +89,10 @@ def _cells(line: str) -> list[str]:
         cells.append(line[start : start + width].strip())
         start += width + 2
     return [*cells, line[start:]]
+
+
+def test_a_figure_knows_whether_it_meets_its_target() -> None:
+    assert heartbeat.Figure("x", 0.4, "s", 0.5).is_met
+    assert not heartbeat.Figure("x", 0.5, "s", 0.5).is_met
+    assert heartbeat.Figure("x", 50, "%", 50, at_least=True).is_met
+    assert str(heartbeat.Figure("x", 49, "%", 50, at_least=True)).endswith("target >= 50  MISSED")

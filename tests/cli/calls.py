@@ -20,8 +20,8 @@ import structlog
 
 from itopd.cli import main
 
-PATIENCE = 30.0
-"""Seconds after which something that should have happened counts as broken."""
+PATIENCE = 90.0
+"""Seconds after which something that should have happened counts as broken, however busy the machine is."""
 
 
 @dataclass(frozen=True, slots=True)

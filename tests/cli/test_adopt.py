@@ -5,11 +5,16 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy.engine import make_url
 
-from tests.cli.calls import Place, place, wait_until
+from tests.cli.calls import PATIENCE, Place, place, wait_until
+from tests.support.engines import empty_url
+from tests.support.servers import require
 
 MAIL = ("mail", "enqueue", "--to=customer@example.com", "--from=itop@example.com", "--subject=Hello")
 REFUSAL = "this is not the database that itopd was started on"
@@ -162,7 +167,98 @@ def test_the_daemon_of_a_copy_waits_and_goes_to_work_when_it_is_adopted(producti
         wait_until(lambda: _sent(clone) == 1, "the mail")
         assert "writes_allowed" in clone.read("started.err")
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(30) == 0
+        assert daemon.wait(PATIENCE) == 0
     finally:
         daemon.kill()
         daemon.wait()
+
+
+FRESH_REFUSAL = "itopd was never started on this database, and 1 mails wait in it since 2026-01-01 00:00:00"
+
+
+def _dump(production: Place, folder: Path) -> Place:
+    """Copy the data alone, as one loads a dump on a test system that has never been used."""
+    clone = _clone(production, folder)
+    for path in folder.glob("itopd-state.db*"):
+        path.unlink()
+    _make_due(clone)
+    return clone
+
+
+def test_a_dump_beside_a_fresh_state_store_sends_no_mail_that_it_brought_along(
+    production: Place, tmp_path: Path
+) -> None:
+    clone = _dump(production, tmp_path / "clone")
+    assert f"TO DO  clone guard: {FRESH_REFUSAL}" in clone.call("check").out
+    for _ in range(2):
+        answer = clone.call("tick")
+        assert (answer.code, _sent(clone)) == (69, 0)
+        assert f"REFUSED: {FRESH_REFUSAL}" in answer.out
+    assert FRESH_REFUSAL in clone.call("status").out
+
+    adopted = clone.call("adopt", "--yes")
+    assert adopted.code == 0
+    assert "1 mails wait, the oldest since 2026-01-01 00:00:00: they go to the recipients they name" in adopted.out
+    assert (clone.call("tick").code, _sent(clone)) == (0, 1)
+
+
+def test_a_dump_whose_mails_all_go_to_testers_works_at_once(production: Place, tmp_path: Path) -> None:
+    clone = _dump(production, tmp_path / "clone")
+    clone.configure(mail_redirect_to="testers@example.com")
+    assert (clone.call("tick").code, _sent(clone)) == (0, 1)
+    (mail,) = (clone.folder / "mails").glob("*.eml")
+    assert b"To: testers@example.com" in mail.read_bytes()
+
+
+def test_a_dump_in_which_no_mail_waits_is_an_ordinary_first_start(production: Place, tmp_path: Path) -> None:
+    _make_due(production)
+    assert (production.call("tick").code, _sent(production)) == (0, 1)
+    clone = _dump(production, tmp_path / "clone")
+    assert clone.call("tick").code == 0
+
+
+def test_who_makes_a_database_is_at_home_there(tmp_path: Path) -> None:
+    made = place(tmp_path)
+    assert made.call("init").code == 0
+    assert made.call(*MAIL).code == 0
+    made.configure(email_transport="directory")
+    _make_due(made)
+    assert (made.call("tick").code, _sent(made)) == (0, 1)
+
+
+@pytest.mark.postgresql
+def test_a_dump_of_postgresql_carries_its_state_and_is_noticed(tmp_path: Path) -> None:
+    require(shutil.which("pg_dump") is not None, "pg_dump and psql")
+    with empty_url("postgresql", tmp_path) as url, empty_url("postgresql", tmp_path) as clone_url:
+        production = place(tmp_path, database_url=url)
+        assert production.call("init").code == 0
+        assert production.call(*MAIL).code == 0
+        dump = subprocess.run(["pg_dump", f"--dbname={url}"], capture_output=True, check=True, timeout=60)
+        subprocess.run(
+            ["psql", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={clone_url}"],
+            input=dump.stdout,
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=60,
+        )
+        (tmp_path / "clone").mkdir()
+        clone = place(tmp_path / "clone", database_url=clone_url)
+        clone.configure(email_transport="directory")
+        refused = clone.call("tick")
+        assert (refused.code, _sent(clone)) == (69, 0)
+        assert "belongs to the iTop database" in refused.err
+
+        # Renamed as it was, on another server: the store lets it in, the fingerprint does not.
+        with psycopg.connect(clone_url, autocommit=True) as connection:
+            name = make_url(clone_url).database
+            connection.execute("UPDATE itopd_state.itopd_served SET name = %s", (name,))
+            connection.execute("UPDATE itopd_state.itopd_fingerprint SET database_name = %s", (name,))
+            connection.execute(
+                "UPDATE itopd_state.itopd_fingerprint"
+                ' SET server = replace(server, \'"system_identifier": "\', \'"system_identifier": "9\')'
+            )
+        refused = clone.call("tick")
+        assert (refused.code, _sent(clone)) == (69, 0)
+        assert f"REFUSED: {REFUSAL} (server was 'engine postgresql, system_identifier 9" in refused.out
+        assert clone.call("adopt", "--yes").code == 0
+        assert (clone.call("tick").code, _sent(clone)) == (0, 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from itopd.database import Database
-from itopd.installation import PROFILES
+from itopd.datamodel import bundled_model
 from tests.cli.calls import Place, command, place
 from tests.support.dumps import dump_tables
 from tests.support.engines import EACH_ENGINE, empty_url
@@ -54,7 +54,9 @@ def test_an_empty_database_becomes_one_that_works(empty_anywhere: Place) -> None
     assert "TO DO" not in empty_anywhere.call("check").out
     assert "#Created: 2" in _import_two(empty_anywhere, "--auth_user=admin", f"--auth_pwd={shown[1]}")
     rows = empty_anywhere.query("SELECT URP_Profiles", "id,name")
-    assert sorted(rows) == [(number, name) for number, name, _ in PROFILES]
+    declared = [(one.id, one.name) for one in bundled_model().user_rights.profiles.values()]
+    assert sorted(rows) == [(1, "Administrator"), *sorted(declared)]
+    assert len(rows) == 13
     for path in empty_anywhere.folder.rglob("*"):
         assert path.is_dir() or shown[1].encode() not in path.read_bytes(), path
 

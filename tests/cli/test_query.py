@@ -170,3 +170,43 @@ def test_a_check_tells_what_the_query_means_without_running_it(saved: Place) -> 
     assert saved.call("query", "--check", "--query=5").out.splitlines()[1:] == [
         "selects:    Person (Person)", "parameters: :name",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def restricted(filled: Place) -> Place:
+    """Give a place with an account ``joe`` that sees one organization of four."""
+    new = "Another-Test-2"
+    password = filled.write("joe", f"{new}\n")
+    words = ("--profile=Configuration Manager", "--org=Ökonomie", f"--password_file={password}")
+    assert filled.call("user", "add", "joe", *words).code == 0
+    return filled
+
+
+def test_rights_and_organizations_of_the_account_that_is_named_hold(restricted: Place) -> None:
+    text = "SELECT Organization"
+    assert restricted.call("query", text).out.splitlines()[-1] == "4 rows"
+    for credentials in ("--auth_pwd=Another-Test-2", f"--auth_pwd_file={restricted.folder}/joe"):
+        answer = restricted.call("query", text, "--fields=name", "--auth_user=joe", credentials)
+        assert (answer.code, answer.out.splitlines()) == (0, ["name", "Ökonomie", "1 row"]), answer
+    answer = restricted.call("query", "SELECT QueryOQL", "--auth_user=joe", "--auth_pwd=Another-Test-2")
+    assert (answer.code, answer.out) == (77, ""), answer
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--auth_user=joe", "--auth_pwd=wrong"),
+        ("--auth_user=nobody", "--auth_pwd=Another-Test-2"),
+        ("--auth_user=joe",),
+        ("--auth_pwd=Another-Test-2",),
+    ],
+)
+def test_wrong_credentials_are_refused_whatever_is_asked(restricted: Place, words: tuple[str, ...]) -> None:
+    for what in (), ("--check",), ("--format=csv",):
+        answer = restricted.call("query", "SELECT Organization", *words, *what)
+        assert (answer.code, answer.out) == (77, ""), answer
+
+
+def test_a_password_is_given_in_one_way(restricted: Place) -> None:
+    answer = restricted.call("query", "SELECT Person", "--auth_pwd=x", f"--auth_pwd_file={restricted.folder}/joe")
+    assert (answer.code, "either with --auth_pwd or with --auth_pwd_file" in answer.err) == (64, True)

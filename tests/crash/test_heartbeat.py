@@ -3,118 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
 import pytest
 
-from itopd.state import Run, RunState, Subject, SubjectKind, TaskRow, ledger
-from itopd.state.owners import process_is_alive
-from tests.crash.heartbeat_daemon import data_of, rows_of, state_of
+from itopd.state import RunState, Subject, SubjectKind, ledger
+from tests.crash.daemons import World, wait_for_end
 
 pytestmark = pytest.mark.crash
-
-ROOT = Path(__file__).parents[2]
-
-
-class Daemon:
-    """A daemon in a process of its own."""
-
-    def __init__(self, folder: Path, *names: str, stop_timeout: float = 20) -> None:
-        command = [sys.executable, "-u", "-m", "tests.crash.heartbeat_daemon", str(folder), str(stop_timeout), *names]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self._lines: IO[str] = self._process.stdout
-        self.log: list[dict[str, Any]] = []
-
-    def until(self, event: str, **fields: object) -> dict[str, Any]:
-        """Read the log up to an event with these fields, and return it."""
-        for line in self._lines:
-            entry: dict[str, Any] = json.loads(line)
-            self.log.append(entry)
-            if entry["event"] == event and all(entry.get(key) == value for key, value in fields.items()):
-                return entry
-        raise AssertionError(f"the daemon ended without {event}: {self.log}")
-
-    def send(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
-
-    def exit_code(self) -> int:
-        """Wait for the end."""
-        self.log += [json.loads(line) for line in self._lines]
-        return self._process.wait(30)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._lines.close()
-
-
-class World:
-    """The folder of a test: pipes, daemons and what the state store says."""
-
-    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
-        self.folder = folder
-        self.state = state_of(folder)
-        stack.callback(self.state.close)
-        self._data = data_of(folder)
-        stack.callback(self._data.close)
-        self._stack = stack
-
-    def daemon(self, *names: str, stop_timeout: float = 20) -> Daemon:
-        daemon = Daemon(self.folder, *names, stop_timeout=stop_timeout)
-        self._stack.callback(daemon.close)
-        return daemon
-
-    def pipes(self, name: str) -> None:
-        """Make the pipes through which a waiting run and the test talk."""
-        for word in ("started", "go"):
-            os.mkfifo(self.folder / f"{word}-{name}")
-
-    def started(self, name: str) -> int:
-        """Wait until a run says that it works; return its process."""
-        return int((self.folder / f"started-{name}").read_text())
-
-    def go(self, name: str, word: str = "go") -> None:
-        """Let a waiting run go on."""
-        (self.folder / f"go-{name}").write_text(f"{word}\n")
-
-    def run(self, name: str) -> Run:
-        """Return the newest run of a task."""
-        return ledger.heads(self.state)[Subject(SubjectKind.TASK, name)].run
-
-    def row(self, name: str) -> TaskRow:
-        return next(row for row in rows_of(self._data).read() if row.class_name == name)
-
-    def assert_consistent(self) -> None:
-        """Nothing is under way, nobody holds a lease, no process is left."""
-        for subject, head in ledger.heads(self.state).items():
-            assert head.run.state in (RunState.DONE, RunState.FAILED, RunState.HANDED_BACK), subject
-            assert head.owner == "", subject
-            assert head.run.pid is None or not process_is_alive(head.run.pid), subject
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with contextlib.ExitStack() as stack:
         yield World(tmp_path, stack)
-
-
-def wait_for_end(pid: int) -> None:
-    """Wait until a process that is not our child has ended."""
-    with contextlib.suppress(ProcessLookupError):
-        descriptor = os.pidfd_open(pid)
-        try:
-            assert select.select([descriptor], [], [], 30)[0], f"process {pid} still lives"
-        finally:
-            os.close(descriptor)
 
 
 def test_a_killed_child_is_a_failed_run_and_the_others_go_on(world: World) -> None:
@@ -195,7 +101,7 @@ def test_what_stops_between_two_chunks_is_handed_back_without_costing_an_attempt
 
 def test_what_does_not_stop_is_killed_within_the_stop_timeout_and_handed_back(world: World) -> None:
     world.pipes("Stubborn")
-    daemon = world.daemon("Stubborn", stop_timeout=0.5)
+    daemon = world.daemon("Stubborn", stop_timeout=4)
     child = world.started("Stubborn")
     daemon.until("run_started")
     daemon.send(signal.SIGTERM)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
 import signal
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -18,7 +23,9 @@ from itopd.mail import Address, Message, counts, listing, put_all
 from itopd.state import StateStore, open_state
 from itopd.state.mail_claims import MAIL_CLAIM
 from tests.crash.mail_child import deliver
-from tests.support.engines import EACH_ENGINE, empty_url, new_database
+from tests.support.engines import EACH_ENGINE, empty_url, marked, new_database
+from tests.support.invariants import assert_mails_at_rest
+from tests.support.servers import drop_connections
 from tests.support.smtp import SmtpServer, smtp_server
 
 pytestmark = pytest.mark.crash
@@ -52,11 +59,19 @@ class World:
     state_url: str
     server: SmtpServer
 
-    def deliver(self, crash_at: str = "") -> int | None:
-        """Run one delivery in a process of its own; return how it ended."""
+    def begin(self, crash_at: str = "") -> ForkServerProcess:
+        """Begin a delivery in a process of its own."""
         url = self.database.engine.url.render_as_string(hide_password=False)
         process = PROCESSES.Process(target=deliver, args=(url, self.state_url, self.server.port, crash_at))
         process.start()
+        return process
+
+    def deliver(self, crash_at: str = "") -> int | None:
+        """Run one delivery in a process of its own; return how it ended."""
+        return self.end_of(self.begin(crash_at))
+
+    def end_of(self, process: ForkServerProcess) -> int | None:
+        """Wait for the end of a delivery; return how it ended."""
         process.join(60)
         ended = process.exitcode
         process.close()
@@ -67,6 +82,18 @@ class World:
 
     def finish(self) -> None:
         assert self.deliver() == 0
+
+    def when_mail_comes(self, number: int, act: Callable[[], None]) -> threading.Event:
+        """Do something once, when a mail is there and the server has not said so yet; return what tells when."""
+        done, heard = threading.Event(), itertools.count(1)
+
+        def script(stage: str, _argument: str) -> None:
+            if stage == "dot" and next(heard) == number:
+                act()
+                done.set()
+
+        self.server.script = script
+        return done
 
     @property
     def copies(self) -> Counter[str]:
@@ -97,6 +124,7 @@ def assert_queue_is_empty(world: World) -> None:
         assert list(connection.execute(sa.select(world.database.table("AsyncSendEmail").c.id))) == []
     with world.state.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(MAIL_CLAIM)).scalar() == 0
+    assert_mails_at_rest(world.database, world.state)
 
 
 @pytest.mark.parametrize("point", EXACTLY_ONCE)
@@ -148,3 +176,33 @@ def test_rows_that_a_php_process_is_sending_are_never_touched(world: World) -> N
     with world.database.read() as connection:
         (left,) = listing(connection, world.database)
     assert (left.status, left.started) == ("running", "2026-01-01 00:00:05")
+
+
+def test_a_sender_that_slept_until_others_took_its_mails_writes_and_sends_nothing_more(world: World) -> None:
+    sleeper: list[int] = []
+    asleep = world.when_mail_comes(7, lambda: os.kill(sleeper[0], signal.SIGSTOP))
+    first = world.begin()
+    assert first.pid is not None
+    sleeper.append(first.pid)
+    assert asleep.wait(60)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    with world.state.write() as connection:
+        silenced = connection.execute(MAIL_CLAIM.update().values(seen=long_ago)).rowcount
+    assert silenced > 1
+    world.finish()
+    sent = world.copies
+    os.kill(first.pid, signal.SIGCONT)
+    assert world.end_of(first) == 0
+    assert world.copies == sent, "it went on with mails that are no longer its own"
+    assert sent == Counter([*IDS, IDS[6]]), "only the one in hand may come twice"
+    assert_queue_is_empty(world)
+
+
+@pytest.mark.parametrize("world", [marked("mariadb"), marked("postgresql")], indirect=True)
+def test_connections_that_the_server_drops_meanwhile_cost_no_mail(world: World) -> None:
+    urls, dropped = [str(world.database.engine.url), world.state_url], list[int]()
+    world.when_mail_comes(20, lambda: dropped.append(drop_connections(urls)))
+    world.finish()
+    assert dropped[0] >= 2, "one of the queue, one of the state store"
+    assert world.copies == Counter(IDS)
+    assert_queue_is_empty(world)

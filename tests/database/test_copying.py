@@ -342,6 +342,70 @@ def test_a_copy_that_fails_leaves_an_empty_database(engine: str, tmp_path: Path)
         assert copy_database(source, target, CopyRequest()).total == 7
 
 
+def break_off(database: Database) -> None:
+    """End all sessions on a database but this one, as a server does that is shut down."""
+    with database.connect() as connection:
+        if database.dialect == "postgresql":
+            ids = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            end = "SELECT pg_terminate_backend({})"
+        else:
+            ids = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+            end = "KILL {}"
+        for number in connection.exec_driver_sql(ids).scalars().all():
+            connection.exec_driver_sql(end.format(number))
+
+
+@pytest.mark.parametrize("engine", [marked("mariadb"), marked("postgresql")])
+def test_a_source_that_breaks_off_is_named_and_the_target_is_empty_again(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_PAGE", 1)
+    with filled(engine, tmp_path, ROWS) as source, empty_database("sqlite", tmp_path, SMALL) as target:
+
+        def broken(done: int, _total: int | None, _unit: str) -> None:
+            if done == 1:
+                break_off(source)
+
+        with pytest.raises(DatabaseError, match=rf"database '{source.name}' at .* stopped giving rows of \w+: "):
+            copy_database(source, target, CopyRequest(progress=broken))
+        assert names_in(target) == []
+
+
+@pytest.mark.postgresql
+def test_a_target_that_breaks_off_in_a_copy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("itopd.database.locks.HeldLock.check", lambda _: None)  # the lock has a session of its own
+    with filled("sqlite", tmp_path, ROWS) as source, empty_database("postgresql", tmp_path, SMALL) as target:
+
+        def broken(done: int, _total: int | None, _unit: str) -> None:
+            if done == 2:
+                break_off(target)
+
+        with pytest.raises(DatabaseError, match=r"refused rows of \w+ with ids from \d+ to \d+: .*connection"):
+            copy_database(source, target, CopyRequest(progress=broken))
+        assert names_in(target) == []
+
+
+def test_a_disk_that_is_full_is_said_and_what_was_copied_is_gone(tmp_path: Path) -> None:
+    with (
+        filled("sqlite", tmp_path, organizations(3000)) as source,
+        empty_database("sqlite", tmp_path, SMALL) as target,
+    ):
+        sa.event.listen(target.engine, "connect", lambda raw, _: raw.execute("PRAGMA max_page_count = 40"))
+        target.engine.dispose()
+        with pytest.raises(DatabaseError, match=r"refused rows of organization .*: database or disk is full"):
+            copy_database(source, target, CopyRequest())
+        assert names_in(target) == []
+
+
+@pytest.mark.parametrize("engine", EACH_ENGINE)
+def test_a_view_makes_a_database_not_empty_either(engine: str, tmp_path: Path) -> None:
+    with filled("sqlite", tmp_path, ROWS) as source, empty_database(engine, tmp_path, SMALL) as target:
+        with target.write() as connection:
+            connection.exec_driver_sql("CREATE VIEW person AS SELECT 1 AS id")
+        with pytest.raises(RefusedError, match="it holds person"):
+            copy_database(source, target, CopyRequest())
+
+
 KILLED = """
 import os, signal, sys
 from tests.database.test_copying import SMALL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ from itopd.database.postgresql import _require_server
 from itopd.datamodel import bundled_model
 from itopd.errors import DatabaseError, SettingsError
 from tests.support.sample import new_mariadb, new_postgresql
-from tests.support.servers import PARIS, drop_postgresql, opened, postgresql_admin, postgresql_url
+from tests.support.servers import PARIS, drop_postgresql, new_name, opened, postgresql_admin, postgresql_url
 
 
 def names(database: Database) -> list[str]:
@@ -201,7 +200,7 @@ def test_an_old_postgresql_is_refused() -> None:
 
 @pytest.mark.postgresql
 def test_a_database_that_cannot_hold_every_text_is_refused() -> None:
-    name = f"itopd_test_{secrets.token_hex(6)}"
+    name = new_name()
     with closing(postgresql_admin()) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING SQL_ASCII LOCALE 'C'".encode())
         try:

@@ -45,7 +45,7 @@ def test_waiting_for_a_lock_ends(database: Database) -> None:
         start = time.monotonic()
         with pytest.raises(ConflictError), database.named_lock("cron", wait=1):
             pass
-        assert 0.9 <= time.monotonic() - start < 5
+        assert time.monotonic() - start >= 0.9
 
 
 @pytest.mark.mariadb

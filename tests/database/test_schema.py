@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from itopd.database import Database, Index, IndexKind, TableDefinition, insert_r
 from itopd.database.ddl import create_statements
 from itopd.datamodel import bundled_model
 from itopd.errors import DatabaseError, ModelError, RefusedError
+from tests.support.engines import EACH_ENGINE, empty_database
 from tests.support.sample import fresh_sample_mariadb, new_mariadb, new_postgresql, new_sqlite, sample_mariadb
 from tests.support.servers import PARIS, empty_mariadb, mariadb_url, opened
 
@@ -56,13 +58,48 @@ def test_the_dump_as_it_is_has_no_difference_to_the_model() -> None:
         assert database.missing() == []
 
 
-def test_differences_are_named(database: Database) -> None:
-    assert database.missing() == []
-    with database.write() as connection:
-        connection.exec_driver_sql("DROP TABLE person")
-        connection.exec_driver_sql("ALTER TABLE brand DROP COLUMN logo_filename")
-        connection.exec_driver_sql("ALTER TABLE team ADD COLUMN extra INT")
-    assert database.missing() == ["table brand has no column logo_filename", "table person is missing"]
+@pytest.mark.parametrize("engine", EACH_ENGINE)
+def test_differences_are_named(engine: str, tmp_path: Path) -> None:
+    with empty_database(engine, tmp_path) as database:
+        database.create_schema()
+        assert database.missing() == []
+        with database.write() as connection:
+            connection.exec_driver_sql("DROP TABLE person")
+            connection.exec_driver_sql("ALTER TABLE brand DROP COLUMN logo_filename")
+            connection.exec_driver_sql("ALTER TABLE team ADD COLUMN extra INT")
+        assert database.missing() == ["table brand has no column logo_filename", "table person is missing"]
+
+
+def test_lists_of_enums_and_types_that_differ_are_named_on_sqlite(tmp_path: Path) -> None:
+    with empty_database("sqlite", tmp_path) as database:
+        with database.write() as connection:
+            for definition in database.definitions():
+                for statement in create_statements("sqlite", definition, ""):
+                    if definition.name == "contact":
+                        statement = statement.replace("'inactive')", "'it''s gone')")  # noqa: PLW2901
+                    if definition.name == "organization":
+                        statement = re.sub(r"CHECK [^\n]*", ",", statement)  # noqa: PLW2901
+                        statement = statement.replace('"code" TEXT', '"code" INTEGER')  # noqa: PLW2901
+                    connection.exec_driver_sql(statement)
+        assert database.missing() == [
+            "column contact.status takes 'active', 'it's gone', expected 'active', 'inactive'",
+            "column organization.code is INTEGER, expected TEXT",
+            "column organization.status takes any text, expected a check for 'active', 'inactive'",
+        ]
+
+
+@pytest.mark.postgresql
+def test_lists_of_enums_that_differ_are_named_on_postgresql(tmp_path: Path) -> None:
+    with empty_database("postgresql", tmp_path) as database:
+        database.create_schema()
+        with database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE organization DROP CONSTRAINT organization_status_check")
+            connection.exec_driver_sql("ALTER TABLE contact DROP CONSTRAINT contact_status_check")
+            connection.exec_driver_sql("ALTER TABLE contact ADD CHECK (status IN ('active', 'it''s gone'))")
+        assert database.missing() == [
+            "column contact.status takes 'active', 'it's gone', expected 'active', 'inactive'",
+            "column organization.status takes any text, expected a check for 'active', 'inactive'",
+        ]
 
 
 @pytest.mark.mariadb
@@ -187,6 +224,33 @@ def test_postgresql_finds_objects_by_name_through_an_index() -> None:
         plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {compiled}", compiled.params).scalars())
         assert "contact__name" in plan
         assert len(connection.execute(query).all()) == 25
+
+
+LONG_OQL = "SELECT Person WHERE name IN (" + ", ".join(f"'{n * 7919 % 999983}'" for n in range(3000)) + ")"
+
+
+@pytest.mark.postgresql
+def test_postgresql_takes_long_texts_where_a_short_one_would_be_indexed() -> None:
+    """An entry of an index holds 2,704 bytes there; a saved query is one of the columns that imports find it by."""
+    with new_postgresql() as database:
+        table = database.table("QueryOQL")
+        with database.write() as connection:
+            insert_rows(connection, table, ("id", "oql"), [(1, LONG_OQL)])
+        with database.read() as connection:
+            assert connection.scalar(sa.select(table.c.oql)) == LONG_OQL
+
+
+@pytest.mark.postgresql
+def test_indexes_over_long_columns_are_not_made_on_postgresql() -> None:
+    def indexes(*columns: Column) -> int:
+        names = tuple(column.name for column in columns)
+        table = TableDefinition("t", "id", autoincrement=True, is_root=True, columns=columns, indexes=(Index(names),))
+        return len(list(create_statements("postgresql", table, ""))) - 1
+
+    short, number = Column("s", ColumnKind.VARCHAR, 255), Column("n", ColumnKind.INT)
+    assert indexes(short, number) == 1
+    for kind, length in ((ColumnKind.VARCHAR, 2048), (ColumnKind.TEXT, 0), (ColumnKind.LONGTEXT, 0)):
+        assert indexes(number, Column("l", kind, length)) == 0
 
 
 def test_look_up_indexes_are_not_made_on_mariadb() -> None:

@@ -353,6 +353,21 @@ def test_what_leads_to_a_missing_module_is_dropped() -> None:
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
+def decimal(digits: str, decimals: str) -> str:
+    return field("it", "Decimal", f"<digits>{digits}</digits><decimals>{decimals}</decimals>")
+
+
+def watch_item(item: str, watch: str = "StopWatch") -> str:
+    thresholds = '<thresholds><threshold id="100"/></thresholds>'
+    shown = f"<target_attcode>sw</target_attcode><item_code>{item}</item_code>"
+    return field("sw", watch, thresholds) + field("it", "SubItem", shown)
+
+
+def inheriting(count: int) -> str:
+    first = (f'<state id="s{i}"><inherit_flags_from>s{i + 1}</inherit_flags_from></state>' for i in range(count))
+    return "".join(first) + f'<state id="s{count}"/>'
+
+
 @pytest.mark.parametrize(
     ("classes", "words"),
     [
@@ -398,6 +413,35 @@ def test_what_leads_to_a_missing_module_is_dropped() -> None:
         ),
         ([a_class("Box", STATUS, more=LIFECYCLE.replace("<read_only/>", "<odd/>"))], ["state done", "<odd>"]),
         (['<class id="Box"><fields/></class>'], ["class Box", "<parent>"]),
+        ([a_class("Box", decimal("2", "2"))], ["field it", "fewer than the digits"]),
+        ([a_class("Box", decimal("66", "2"))], ["field it", "66 digits"]),
+        ([a_class("Box", decimal("9" * 5000, "2"))], ["field it", "<digits> must be a number"]),
+        ([a_class("Box", watch_item("started", watch="String"))], ["field it", "'sw' is no stop watch"]),
+        ([a_class("Box", watch_item("stopwatch"))], ["field it", "an item 'stopwatch'"]),
+        ([a_class("Box", watch_item("75_passed"))], ["field it", "an item '75_passed'"]),
+        (
+            [a_class("Box", field("it", "StopWatch", f'<thresholds><threshold id="{"9" * 5000}"/></thresholds>'))],
+            ["it"],
+        ),
+        (
+            [a_class(f"C{i}", parent=f"C{i + 1}" if i < 3000 else "cmdbAbstractObject") for i in range(3001)],
+            ["class C100:", "more than 100 classes"],
+        ),
+        (
+            [a_class(f"C{i}", key("k", f"C{i + 1}"), shown("it", "k", "it")) for i in range(1500)]
+            + [a_class("C1500", field("it", "String"))],
+            ["field it", "more than 100 keys"],
+        ),
+        (
+            [
+                a_class(
+                    "Box",
+                    STATUS,
+                    more=f"<lifecycle><attribute>status</attribute><states>{inheriting(1500)}</states></lifecycle>",
+                )
+            ],
+            ["state s100", "more than 100 states"],
+        ),
         (['<class id="Box" _delta="redefine"><parent>cmdbAbstractObject</parent></class>'], ["compiled"]),
     ],
 )
@@ -431,6 +475,14 @@ def test_entities_are_not_expanded(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match=r"nowhere\.xml"):
         load_model(tmp_path / "nowhere.xml")
+
+
+def test_numbers_that_are_none_give_no_error_of_their_own() -> None:
+    huge = "9" * 5000
+    naming = f"<naming><format>%{huge}$s</format><attributes><attribute id='name'/></attributes></naming>"
+    flag = field("flag", "Boolean", f"<default_value>{huge}</default_value>")
+    model = model_of(a_class("Box", NAME, flag, properties=naming))
+    assert (model["Box"].name_format, model["Box"].attributes["flag"].default) == ("%1$s", True)
 
 
 def test_a_name_nearly_right_is_suggested() -> None:

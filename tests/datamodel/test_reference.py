@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from functools import cache
+from typing import Any
 
 import pytest
 
-from itopd.datamodel import Model, bundled_model, load_model
+from itopd.datamodel import Attribute, Class, Model, OnTargetDelete, Redundancy, bundled_model, load_model
 from tests.datamodel.reference import DATAMODEL_XML, FOLDER, Facts, expected, found, load
 
 pytestmark = pytest.mark.shared
@@ -93,6 +96,112 @@ def test_no_fact_differs_from_itop(way: str, kind: str) -> None:
         assert different, f"no longer true: {EXPLAINED[way][kind]}"
     else:
         assert different == {}, "where: (itopd, iTop)"
+
+
+UNSEEN = {
+    "Attribute.mapped_attribute": "of one attribute, see below",
+    "Attribute.mapping": "of one attribute, see below",
+    "Class.lineage": "follows from the parents",
+    "Class.subclasses": "follows from the parents",
+    "Class.indexes": "the indexes that they make are compared with the sample's, in tests/database",
+    "Class.stimuli": "both models are compared with each other, below",
+    "Class.is_link": "both models are compared with each other, below",
+    "Class.left_out": "of databases that lack something",
+}
+"""Facts of a model that the comparison does not look at, and where they are looked at."""
+
+
+def another(value: Any) -> Any:
+    """Return a value of the same kind that is wrong."""
+    match value:
+        case bool():
+            return not value
+        case OnTargetDelete():
+            return OnTargetDelete.MANUAL if value is OnTargetDelete.AUTO else OnTargetDelete.AUTO
+        case int():
+            return value + 1
+        case str():
+            return value + "x"
+        case tuple():
+            return value[:-1]
+        case Redundancy():
+            return replace(value, min_up=value.min_up + 1)
+        case Mapping():
+            return dict(list(value.items())[:-1])
+        case _:
+            raise TypeError(type(value))
+
+
+def is_seen(cls: Class, wrong: Class) -> bool:
+    return found(Model({cls.name: cls})) != found(Model({cls.name: wrong}))
+
+
+@pytest.mark.parametrize("name", [f"Attribute.{f.name}" for f in fields(Attribute) if f.name != "code"])
+def test_a_wrong_fact_of_an_attribute_is_seen(name: str) -> None:
+    """Whatever the loader might get wrong: the comparison above looks at it."""
+    field = name.partition(".")[2]
+    cls, attribute = next(
+        (cls, attribute)
+        for cls in model_of("bundled").values()
+        for attribute in cls.attributes.values()
+        if getattr(attribute, field)
+        and (field != "on_target_delete" or attribute.is_external_key)
+        and (field != "default" or isinstance(attribute.default, bool))  # others must be what their column takes
+    )
+    value: Any = "AttributeLongText" if field == "type" else another(getattr(attribute, field))
+    wrong = replace(attribute, **{field: value})
+    seen = is_seen(cls, replace(cls, attributes={**cls.attributes, attribute.code: wrong}))
+    assert seen is (name not in UNSEEN)
+
+
+@pytest.mark.parametrize("name", [f"Class.{f.name}" for f in fields(Class) if f.name not in {"name", "attributes"}])
+def test_a_wrong_fact_of_a_class_is_seen(name: str) -> None:
+    field = name.partition(".")[2]
+    if field == "left_out":
+        assert name in UNSEEN
+        return
+    cls = next(
+        cls
+        for cls in model_of("bundled").values()
+        if getattr(cls, field)
+        and (field != "lineage" or cls.parent is not None)
+        and (field != "uniqueness_rules" or cls.uniqueness_rules[-1].root_class == cls.name)
+    )
+    value: Any = another(getattr(cls, field))
+    assert is_seen(cls, replace(cls, **{field: value})) is (name not in UNSEEN)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"attributes": ("name",)}, {"filter": "x = 1"}, {"disabled": True}, {"blocking": False}, {"id": "y"}],
+)
+def test_a_wrong_uniqueness_rule_is_seen(wrong: dict[str, Any]) -> None:
+    person = model_of("bundled")["Person"]
+    rule = next(rule for rule in person.uniqueness_rules if rule.id == "employee_number")
+    others = tuple(other for other in person.uniqueness_rules if other is not rule)
+    assert is_seen(person, replace(person, uniqueness_rules=(*others, replace(rule, **wrong))))
+
+
+@pytest.mark.parametrize("field", ["flags", "transitions"])
+def test_a_wrong_state_is_seen(field: str) -> None:
+    request = model_of("bundled")["UserRequest"]
+    state = next(state for state in request.states.values() if getattr(state, field))
+    wrong = replace(state, **{field: another(getattr(state, field))})
+    assert is_seen(request, replace(request, states={**request.states, state.code: wrong}))
+
+
+def test_another_order_of_a_default_order_is_seen() -> None:
+    organization = model_of("bundled")["Organization"]
+    one = replace(organization, order_by=(("name", True), ("code", False)))
+    assert is_seen(one, replace(one, order_by=(("code", False), ("name", True))))
+
+
+def test_links_are_the_same_classes_in_both_models() -> None:
+    links, theirs = (
+        {name for name, cls in model.items() if cls.is_link} for model in map(model_of, ("bundled", "itop"))
+    )
+    assert links == theirs
+    assert {"lnkPersonToTeam", "lnkContactToTicket"} <= links
 
 
 def test_hooks_of_core_classes_are_known_beside_an_itops_xml() -> None:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from itopd.database import Database
+from itopd.heartbeat.tasks import SHIPPED
 from tests.cli.calls import Answer, call
 from tests.support.dumps import diff_dumps, dump_tables
 from tests.support.sample import REFERENCE, fresh_sample_mariadb
@@ -53,7 +55,7 @@ $MyModules = array(
 ?>
 """
 PASSWORD = "s3cret'#=@:/%"
-PROCESSES = ("ExecAsyncTask", "CheckStopWatchThresholds")
+PROCESSES = sorted(SHIPPED)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def itop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Itop]:
         user = f"u{database.name.removeprefix('itopd_test_')}"
         made = Itop(folder, database, user)
         escaped = PASSWORD.replace("'", "''").replace("%", "%%")
-        rows = ", ".join(f"('{name}', '2024-01-02 00:01:00', 0, 0, 99999.999, 0, 0, 0, 'active')" for name in PROCESSES)
+        processes = [name.replace("\\", "\\\\") for name in PROCESSES]
+        rows = ", ".join(f"('{name}', '2024-01-02 00:01:00', 0, 0, 99999.999, 0, 0, 0, 'active')" for name in processes)
         admin(
             f"CREATE USER {user}@'%%' IDENTIFIED BY '{escaped}'".replace("%%", "%"),
             f"GRANT ALL ON `{database.name}`.* TO {user}@'%'",
@@ -164,7 +167,7 @@ def test_a_parameters_file_is_written_and_nothing_else_changes(itop: Itop) -> No
     assert report["configuration"][1].endswith(f"settings read from {itop.config}")
     assert report["tables"] == ("ok", "as the data model says")
     assert report["core classes"] == ("ok", "as in iTop 3.2")
-    assert report["processes"] == ("ok", "iTop's cron.php runs 2 of 2")
+    assert report["processes"] == ("ok", f"iTop's cron.php runs {len(PROCESSES)} of {len(PROCESSES)}")
     assert "UserLocal" in report["PHP of its own"][1]
     file = itop.folder / "itopd.params"
     text = file.read_text()
@@ -186,14 +189,19 @@ def test_the_ordinary_commands_work_with_the_file(itop: Itop) -> None:
     assert itop.run("query", "SELECT UserLocal WHERE login = 'admin'", "--fields=login").out.startswith(
         "login\nadmin\n"
     )
-    assert itop.run("attach", "--take_over", "--wait=5").code == 0
+    taken = itop.run("attach", "--take_over", "--wait=5")
+    assert taken.code == 0
+    names = {line.split()[1].removesuffix(":") for line in taken.out.splitlines()}
+    stays = {"CheckStopWatchThresholds", "BackupExec", "SessionGC", "TemporaryObjectGC"}
+    assert names == {name for name in PROCESSES if name.rpartition("\\")[2] not in stays}
     imported = itop.run("import", "--class=Brand", f"--csvfile={people}", "--no_localize=1")
     assert (imported.code, imported.counter("Created")) == (0, 1), imported
     assert '"Attached brand"' in itop.run("export", "--expression=SELECT Brand", "--fields=name").out
     assert "ExecAsyncTask: done" in itop.run("tick").out
     assert "  ExecAsyncTask: itopd\n  " not in itop.run("detach").out
     status = itop.run("status")
-    assert "  CheckStopWatchThresholds: iTop's cron.php\n  ExecAsyncTask: iTop's cron.php\n" in status.out
+    for process in PROCESSES:
+        assert f"  {process}: iTop's cron.php\n" in status.out
 
 
 def test_a_file_that_is_there_is_kept_unless_force_says_otherwise(itop: Itop) -> None:
@@ -219,6 +227,46 @@ def test_a_database_and_a_model_file_do_without_a_folder(itop: Itop) -> None:
     assert answer.code == 0, answer
     assert "attached = yes\n" in file.read_text()
     assert "mode: attached to a running iTop" in itop.run("check", file="url.params").out
+
+
+def test_a_database_url_can_be_kept_from_the_command_line(itop: Itop) -> None:
+    secret = itop.folder / "url"
+    secret.write_text(f"mysql://{itop.user}:{quote(PASSWORD, safe='')}@{HOST}:{MARIADB_PORT}/{itop.database.name}\n")
+    words = (f"--data_model={itop.model}", f"--set=state_url={itop.state_url()}")
+    answer = call("attach", *words, f"--set=database_url_file={secret}", f"--output={itop.folder / 'secret.params'}")
+    assert answer.code == 0, answer
+    assert "s3cret" not in answer.out + answer.err + (itop.folder / "secret.params").read_text()
+    answer = call("attach", *words, f"--output={itop.folder / 'none.params'}")
+    assert (answer.code, answer.err.count("--set database_url_file=PATH")) == (64, 1), answer
+
+
+def test_what_would_be_written_is_shown_without_its_secrets(itop: Itop) -> None:
+    answer = itop.attach(
+        "--simulate",
+        "--set=mail_redirect_to=me@example.com",
+        "--set=email_transport_smtp.password=Sm-s3cret",
+        "--set=db_pwd=" + PASSWORD,
+        f"--set=state_url={itop.state_url(itop.user, 'St-s3cret')}",
+        file="none.params",
+    )
+    assert "mail_redirect_to = me@example.com\n" in answer.out
+    assert "s3cret" not in answer.out + answer.err
+    assert not (itop.folder / "none.params").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--processes=ExecAsyncTask",), "--processes means nothing without --take_over"),
+        (("--simulate", "--take_over", "--wait=3"), "--simulate means nothing without --itop DIR"),
+        (("--set=run_as=joe", "--force"), "--set, --force means nothing without --itop DIR"),
+    ],
+)
+def test_options_that_would_say_nothing_are_refused(itop: Itop, words: tuple[str, ...], message: str) -> None:
+    itop.attach("--force")
+    answer = itop.run("attach", *words)
+    assert answer.code == 64
+    assert message in answer.err
 
 
 def test_without_anything_to_attach_to_it_says_what_to_give(itop: Itop) -> None:
@@ -347,16 +395,74 @@ def test_classes_with_php_of_their_own_are_not_written_until_they_are_allowed(it
     with changed(itop.model, text[:start] + methods + text[start:]):
         answer = itop.attach("--force")
         assert "Brand" in lines(answer)["PHP of its own"][1].split(", ")[0]
-        assert "#   Brand: OnInsert\n" in (itop.folder / "itopd.params").read_text()
+        assert (
+            "#   Brand: values that it completes before a creation (OnInsert of Brand)\n"
+            in (itop.folder / "itopd.params").read_text()
+        )
         before = dump_tables(itop.database)
         refused = itop.run(*words)
         assert refused.code == 69
         assert "writing to Brand is refused" in refused.err
-        assert "(OnInsert)" in refused.err
+        assert "\n  Brand: values that it completes before a creation (OnInsert of Brand)\n" in refused.err
+        assert refused.err.endswith("\n  allow_unported = Brand\n")
         assert diff_dumps(before, dump_tables(itop.database)) == {}
         itop.attach("--force", "--set=allow_unported=Typology")
         assert itop.run(*words).counter("Created") == 1
     itop.attach("--force")
+
+
+def test_an_account_that_only_reads_is_told_before_anything_is_taken_over(itop: Itop) -> None:
+    account = f"r{itop.user[:20]}"
+    admin(f"CREATE USER {account}@'%' IDENTIFIED BY 'pw'", f"GRANT SELECT ON {itop.database.name}.* TO {account}@'%'")
+    try:
+        answer = itop.attach(f"--set=db_user={account}", "--set=db_pwd=pw", file="reader.params")
+        assert answer.code == 1, answer
+        state, said = lines(answer)["rights"]
+        assert state == "TO DO"
+        assert re.search(r"cannot write \(.*UPDATE command denied.*\): run the statements below", said)
+        refused = itop.run("attach", "--take_over", "--wait=2", file="reader.params")
+        assert (refused.code, "UPDATE command denied" in refused.err) == (69, True), refused
+        assert itop.run("detach", file="reader.params").code == 0
+    finally:
+        admin(f"DROP USER {account}@'%'")
+
+
+def test_a_take_over_tells_of_mails_that_wait_and_none_of_them_is_sent_before_an_adoption(itop: Itop) -> None:
+    itop.attach("--force")
+    admin(f"DROP DATABASE IF EXISTS {itop.state}")
+    mail = ("mail", "enqueue", "--to=a@example.com", "--subject=s", "--body=b", "--from=i@example.com")
+    assert itop.run(*mail).code == 0
+    taken = itop.run("attach", "--take_over", "--wait=5")
+    assert taken.code == 1, taken
+    assert "ok     ExecAsyncTask: runs here now" in taken.out
+    assert "TO DO  clone guard: itopd was never started on this database, and 1 mails wait in it since" in taken.out
+    assert itop.run("tick").code == 69
+    assert itop.run("adopt", "--yes").code == 0
+    assert "ExecAsyncTask: done" in itop.run("tick").out
+    assert itop.run("detach").code == 0
+
+
+def test_accounts_are_kept_though_importing_them_is_refused(itop: Itop) -> None:
+    itop.attach("--force")
+    secret = itop.folder / "joe.pwd"
+    secret.write_text("Good-Enough-1\n")
+    password = f"--password_file={secret}"
+    assert itop.run("user", "add", "joe", "--profile=Configuration Manager", "--org=Demo", password).code == 0
+    secret.write_text("Good-Enough-2\n")
+    assert itop.run("user", "passwd", "joe", password).code == 0
+    call_ = itop.run(
+        "export", "--expression=SELECT Brand", "--fields=name", "--auth_user=joe", "--auth_pwd=Good-Enough-2"
+    )
+    assert call_.code == 0, call_
+    assert itop.run("user", "disable", "joe").out == "account 'joe' is disabled\n"
+    rows = itop.folder / "accounts.csv"
+    rows.write_text("login\njim\n")
+    refused = itop.run(
+        "import", "--class=UserLocal", f"--csvfile={rows}", "--no_localize=1", "--reconciliationkeys=login"
+    )
+    assert refused.code == 69, refused
+    assert "the rules of accounts: a unique login" in refused.err
+    assert refused.err.endswith("\n  allow_unported = UserLocal\n")
 
 
 def test_an_older_itop_is_said_and_what_a_service_needs_is_told(itop: Itop) -> None:

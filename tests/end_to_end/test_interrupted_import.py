@@ -44,7 +44,7 @@ def _hit(made: Place, number: signal.Signals, words: list[str]) -> Answer:
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
-        timeout=PATIENCE * 2,
+        timeout=PATIENCE,
         check=False,
     )
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())

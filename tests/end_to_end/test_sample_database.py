@@ -95,7 +95,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             f"data_folder = {folder}\n"
             f"jobs_folder = {made.jobs}\n"
         )
-        taken = made.call("attach", "--take_over")
+        taken = made.call("attach", "--take_over", "--processes=ExecAsyncTask")
         assert (taken.code, taken.out) == (0, "ok     ExecAsyncTask: runs here now (its row was active)\n"), taken
         yield Site(made, database, mails, state)
 

@@ -79,3 +79,60 @@ def test_every_hierarchy_has_its_own_numbers(engine: Database) -> None:
     with engine.write() as connection:
         for class_name in ("FunctionalCI", "Typology"):
             assert list(engine.allocate_ids(connection, class_name, 3)) == [1, 2, 3]
+
+
+def test_whoever_has_the_engine_number_its_rows_gets_other_ids_than_those_given_out(engine: Database) -> None:
+    """As iTop does, which inserts row by row beside us."""
+    table = engine.table("CMDBChange")
+
+    def number_by_itself() -> None:
+        for _ in range(60):
+            with engine.write() as connection:
+                connection.execute(sa.insert(table).values(userinfo="numbered"))
+
+    def give_out() -> list[int]:
+        given: list[int] = []
+        for _ in range(ROUNDS):
+            with engine.write() as connection:
+                ids = list(engine.allocate_ids(connection, "CMDBChange", AT_ONCE))
+                insert_rows(connection, table, ("id", "userinfo"), [(one, "given") for one in ids])
+            given += ids
+        return given
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        others = [pool.submit(number_by_itself) for _ in range(2)]
+        given = [row_id for one in [pool.submit(give_out) for _ in range(2)] for row_id in one.result()]
+        for one in others:
+            one.result()
+    with engine.read() as connection:
+        counts = connection.execute(sa.select(table.c.userinfo, sa.func.count()).group_by(table.c.userinfo))
+        found: dict[str, int] = dict(map(tuple, counts))
+        ours = set(connection.scalars(sa.select(table.c.id).where(table.c.userinfo == "given")))
+    assert (found["numbered"], found["given"]) == (120, 2 * ROUNDS * AT_ONCE)
+    assert ours == set(given)
+
+
+def test_ids_of_a_writer_that_broke_off_harm_nobody(engine: Database) -> None:
+    table = engine.table("ActionEmail")
+    root = engine.table("Action")
+    with engine.connect() as lost:
+        lost.execution_options(itopd_purpose="write")
+        ids = list(engine.allocate_ids(lost, "Action", 20))
+        insert_rows(lost, root, ("id",), [(one,) for one in ids[:10]])
+        lost.invalidate()
+    with engine.write() as connection:
+        following = list(engine.allocate_ids(connection, "Action", 20))
+        insert_rows(connection, root, ("id",), [(one,) for one in following])
+        insert_rows(connection, table, ("id",), [(one,) for one in following])
+    assert stored_ids(engine, "Action") == stored_ids(engine, "ActionEmail") == following
+
+
+def test_an_id_of_a_deleted_object_is_not_given_out_again(engine: Database) -> None:
+    table = engine.table("Trigger")
+    with engine.write() as connection:
+        last = list(engine.allocate_ids(connection, "Trigger", 5))[-1]
+        insert_rows(connection, table, ("id",), [(last,)])
+    with engine.write() as connection:
+        connection.execute(sa.delete(table))
+    with engine.write() as connection:
+        assert engine.allocate_ids(connection, "Trigger", 1)[0] > last

@@ -88,7 +88,7 @@ def test_waiting_in_vain_ends_when_asked(engine: Database) -> None:
         started = time.monotonic()
         with pytest.raises(ConflictError), engine.named_lock("long", wait=0.5):
             pass
-        assert 0.4 < time.monotonic() - started < 20
+        assert time.monotonic() - started > 0.4
 
 
 def test_only_one_process_at_a_time_does_what_a_lock_guards(engine: Database, tmp_path: Path) -> None:

@@ -184,13 +184,53 @@ def test_an_export_sees_one_snapshot(people: Database, monkeypatch: pytest.Monke
     assert text.splitlines() == ['"Last Name"', '"O\'Neil"', '"Żak"', '"Müller"']
 
 
-def test_a_phrasebook_query_brings_its_fields(people: Database) -> None:
+def saved_query(people: Database) -> int:
     writer = context_of(people, io.BytesIO()).writer
     values = {"name": "q", "description": "d", "oql": "SELECT Person WHERE name LIKE 'M%'", "fields": "name"}
     with people.write() as connection:
         (outcome,) = writer.write(connection, [Create("QueryOQL", values)], Change("t"))
     assert outcome.status == "created", outcome.issues
-    assert exported(people, query=outcome.id) == '"Last Name"\n"Müller"\n'
+    return outcome.id or 0
+
+
+def test_a_phrasebook_query_brings_its_fields(people: Database) -> None:
+    assert exported(people, query=saved_query(people)) == '"Last Name"\n"Müller"\n'
+
+
+def uses(database: Database) -> tuple[Any, ...]:
+    """Return what the only saved query tells of its use, and how many changes history has."""
+    query, change = database.table("Query").c, database.table("CMDBChangeOp").c
+    with database.read() as connection:
+        use = connection.execute(sa.select(query.export_count, query.export_last_date, query.user_id)).one()
+        return (*use, connection.execute(sa.select(sa.func.count()).select_from(change.id.table)).scalar())
+
+
+def test_the_use_of_a_saved_query_is_counted_when_the_export_is_done_and_leaves_no_history(people: Database) -> None:
+    saved = saved_query(people)
+    *unused, changes = uses(people)
+    assert unused == [0, None, 0]
+    exported(people, expression="SELECT Person", fields="id")
+    exported(people, ITOP, query=saved, format="csv")
+    with pytest.raises(BadField):
+        exported(people, query=saved, fields="nme")
+    assert uses(people) == (0, None, 0, changes)
+    exported(people, query=saved)
+    exported(people, query=saved, format="json")
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC).astimezone(people.timezone).replace(tzinfo=None)
+    assert uses(people) in {(2, when, 1, changes) for when in (noon, f"{noon}")}
+
+
+def test_an_export_is_done_although_its_use_cannot_be_counted(people: Database) -> None:
+    saved = saved_query(people)
+    output = io.BytesIO()
+    closed = Application(Settings(access_mode=0), ITOPD, NOW, people, bundled_dictionary(people.model))
+    context = closed.context(ADMIN, output=output, progress=lambda *_: None)
+    assert SERVICE.run(context, ExportParameters(query=saved)).exit_code == 0
+    assert uses(people)[0] == 0
+    with people.write() as connection:
+        table = people.table("Query").name
+        connection.execute(sa.text(f"ALTER TABLE {table} RENAME COLUMN export_count TO taken_away"))
+    assert exported(people, query=saved) == output.getvalue().decode() == '"Last Name"\n"Müller"\n'
 
 
 def test_an_export_that_is_asked_to_stop_leaves_no_file_and_says_so(people: Database, tmp_path: Path) -> None:

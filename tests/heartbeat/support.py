@@ -16,13 +16,14 @@ import structlog
 
 from itopd.clock import Clock, FixedClock
 from itopd.errors import SettingsError
-from itopd.heartbeat import Control, Heartbeat, InlineExecutor, Jobs, Lane, RunOutcome, RunSpec, Task
+from itopd.heartbeat import Control, Heartbeat, InlineExecutor, Jobs, Lane, RunOutcome, RunQueue, RunSpec, Task
 from itopd.heartbeat.executors import Executor
 from itopd.state import RowChange, StateStore, TaskRow, TaskRows
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2027, 2, 10, 9, 0, 0, tzinfo=UTC)
 """10:00:00 in Paris."""
+_IMPORTED_BY = os.getpid()
 
 
 @dataclass
@@ -49,6 +50,15 @@ class MemoryRows:
                 for row in self.rows
             ]
 
+    def update_seen(self, seen: TaskRow, change: RowChange) -> None:
+        dates = (seen.class_name, seen.next_run_date, seen.latest_run_date)
+        with self.lock:
+            self.changes.append((seen.class_name, change))
+            self.rows = [
+                replace(row, **change) if (row.class_name, row.next_run_date, row.latest_run_date) == dates else row
+                for row in self.rows
+            ]
+
     def one(self, class_name: str) -> TaskRow:
         return next(row for row in self.rows if row.class_name == class_name)
 
@@ -62,12 +72,21 @@ def heartbeat_of(
     clock: Clock | None = None,
     settings: Mapping[str, str] | None = None,
     limit: int = 4,
+    hard_seconds: float = 0.3,
+    queue: RunQueue | None = None,
     **options: Any,
 ) -> Heartbeat:
     """Return a heartbeat whose lanes all use one executor (inline unless given)."""
     runs_in = executor or InlineExecutor(f"{__name__}:entry")
     lanes = {
-        name: Lane(name, runs_in, limit=limit, soft_seconds=options.pop("soft_seconds", 60), hard_seconds=0.3)
+        name: Lane(
+            name,
+            runs_in,
+            limit=limit,
+            soft_seconds=options.pop("soft_seconds", 60),
+            hard_seconds=hard_seconds,
+            queue=queue,
+        )
         for name in ("mail", "tasks", "transfer")
     }
     return Heartbeat(
@@ -99,6 +118,11 @@ def entry(spec: RunSpec, control: Control) -> RunOutcome:
 def signalled(spec: RunSpec, name: str) -> Path:
     """Return the path of a named pipe that a test made for a run."""
     return Path(spec.settings["folder"]) / f"{name}-{spec.name}"
+
+
+def _tell_importer(_spec: RunSpec, _control: Control) -> RunOutcome:
+    """Say whether this module was there when the process began."""
+    return RunOutcome(succeeded=True, exit_code=0, message=str(os.getppid() == _IMPORTED_BY))
 
 
 def _succeed(spec: RunSpec, _control: Control) -> RunOutcome:
@@ -147,7 +171,29 @@ def _stubborn(spec: RunSpec, _control: Control) -> RunOutcome:
         signal.pause()
 
 
+def _say(spec: RunSpec, control: Control) -> RunOutcome:
+    """Log two lines, then be killed."""
+    control.log(spec.run_id, "first")
+    control.log(spec.run_id, "second\nwith its trace")
+    return _die(spec, control)
+
+
+def _nap(spec: RunSpec, _control: Control) -> RunOutcome:
+    """Say that it started and stop like a process that nobody lets run; the second attempt works at once."""
+    if spec.attempt == 1:
+        signalled(spec, "started").write_text(f"{os.getpid()}\n")
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return RunOutcome(succeeded=True, exit_code=0, message=f"attempt {spec.attempt}")
+
+
+def _hang(_spec: RunSpec, _control: Control) -> RunOutcome:
+    """Be lost in C code that neither lets other threads run nor looks at signals."""
+    sum(range(10**18))
+    raise AssertionError("came to an end")
+
+
 _BEHAVIOURS: Mapping[str, Callable[[RunSpec, Control], RunOutcome]] = {
+    "Imported": _tell_importer,
     "Succeed": _succeed,
     "Wrong": _wrong,
     "Bug": _bug,
@@ -156,4 +202,7 @@ _BEHAVIOURS: Mapping[str, Callable[[RunSpec, Control], RunOutcome]] = {
     "Wait": _wait,
     "Obey": _obey,
     "Stubborn": _stubborn,
+    "Hang": _hang,
+    "Say": _say,
+    "Nap": _nap,
 }

@@ -45,7 +45,9 @@ def test_ticks_write_what_itop_writes(database: Database, store: StateStore) -> 
         ("Succeed", "2027-02-10 10:00:00", "2027-02-10 10:00:47", "2027-02-10 10:00:50", 2, 0, "active", "itopd"),
         ("Bug", "2027-02-10 10:00:00", "2027-02-10 10:00:00", "2027-02-10 10:01:00", 1, 1, "active", "itopd"),
     ]
-    assert "| Succeed                   | active  | 2027-02-10 10:00:47" in status_text(status(heartbeat), heartbeat)
+    assert "| Succeed                   | active  | 2027-02-10 10:00:47" in status_text(
+        status(heartbeat), heartbeat.zone
+    )
 
 
 def test_a_tick_with_nothing_due_costs_few_statements(database: Database, store: StateStore) -> None:

@@ -14,7 +14,7 @@ from itopd.clock import to_itop
 from itopd.errors import SettingsError
 from itopd.heartbeat.cron_text import CronText
 from itopd.heartbeat.schedule import Periodic, backed_off, parse_schedule
-from itopd.heartbeat.wall_clock import disambiguated, end_of_gap, is_skipped, parked
+from itopd.heartbeat.wall_clock import disambiguated, end_of_gap, is_skipped, moved_forward, parked
 from itopd.heartbeat.weekly import Weekly
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -42,6 +42,36 @@ class TestPeriodic:
         assert following > planned
         assert following >= now
         assert following - timedelta(seconds=period) <= planned or following - timedelta(seconds=period) < now
+
+    @given(zones, instants, st.sampled_from([1, 2, 7, 60, 90, 600, 86_399, 86_400, 172_800]), st.floats(-3, 60))
+    def test_next_is_what_adding_the_period_again_and_again_gives(
+        self, zone: ZoneInfo, planned: datetime, period: int, periods: float
+    ) -> None:
+        """iTop's own loop, in elapsed time, or on the wall clock for whole days."""
+        now = planned + timedelta(seconds=int(periods * period))
+        for count in range(1, 64):
+            if period % 86_400:
+                slow = planned + timedelta(seconds=period * count)
+            else:
+                wall = planned.astimezone(zone).replace(tzinfo=None)
+                slow = moved_forward(wall + timedelta(seconds=period * count), zone)
+            if slow >= now:
+                break
+        assert Periodic(period).next(planned, now, zone) == slow
+
+    @given(zones, instants, st.integers(1, 90_000), st.lists(st.integers(-7200, 7200), min_size=1, max_size=10))
+    def test_whatever_the_clock_does_the_grid_only_moves_on(
+        self, zone: ZoneInfo, planned: datetime, period: int, jumps: list[int]
+    ) -> None:
+        now = planned
+        for jump in jumps:
+            now += timedelta(seconds=jump)
+            following = Periodic(period).next(planned, now, zone)
+            assert following > planned
+            assert following >= now
+            if period % 86_400:
+                assert (following - planned) % timedelta(seconds=period) == timedelta(0)
+            planned = following
 
     def test_a_grid_point_in_the_present_second_is_kept(self) -> None:
         now = local("2027-02-10 10:00:30") + timedelta(milliseconds=700)
@@ -87,6 +117,17 @@ class TestWeekly:
         if not is_skipped(wanted.replace(second=0, microsecond=0), zone) and f"{wall:%H:%M}" == f"{at:%H:%M}":
             assert wall.weekday() in days
 
+    @given(zones, instants, st.sets(st.integers(0, 6), min_size=1), st.times())
+    def test_no_listed_day_is_passed_over(self, zone: ZoneInfo, now: datetime, days: set[int], at: time) -> None:
+        wall = now.astimezone(zone)
+        text = f"{at:%H:%M}"
+        ahead = (wall.date() + timedelta(days=count) for count in range(8))
+        day = next(
+            day for day in ahead if day.weekday() in days and (day > wall.date() or wall.strftime("%H:%M") < text)
+        )
+        wanted = moved_forward(datetime.combine(day, at.replace(second=0, microsecond=0)), zone, "second")
+        assert Weekly(True, frozenset(days), text).occurrence(now, zone) == wanted
+
     def test_hours_above_23_overflow_into_the_next_day(self) -> None:
         schedule = Weekly.of_settings("itop-backup", {"week_days": "monday", "time": "29:30"}, "23:30")
         assert shown(schedule.occurrence(local("2027-02-08 10:00:00"), PARIS)) == "2027-02-09 05:30:00"
@@ -123,6 +164,7 @@ class TestCronText:
             ("0 0 * * 0", "2027-02-10 10:00:00", "2027-02-14 00:00:00"),
             ("0 0 * * 7", "2027-02-10 10:00:00", "2027-02-14 00:00:00"),
             ("0 0 * * fri-sun", "2027-02-13 10:00:00", "2027-02-14 00:00:00"),
+            ("0 0 * * sun-sun", "2027-02-10 10:00:00", "2027-02-14 00:00:00"),
             ("0 0 13 * fri", "2027-02-10 10:00:00", "2027-02-12 00:00:00"),
             ("0 0 13 * fri", "2027-02-12 10:00:00", "2027-02-13 00:00:00"),
             ("0 0 */2 * mon", "2027-02-10 10:00:00", "2027-02-15 00:00:00"),

@@ -27,7 +27,9 @@ from itopd.heartbeat import (
     status_text,
     tick,
 )
+from itopd.heartbeat.job_plan import Plan
 from itopd.heartbeat.jobs import BrokenJob
+from itopd.heartbeat.results import Results
 from itopd.state import (
     Owner,
     RowChange,
@@ -54,7 +56,8 @@ def row(name: str, seconds_ago: int = 0, **columns: object) -> TaskRow:
 
 
 def job(name: str) -> Job:
-    return Job(name, Path(f"{name}.params"), "export", Periodic(300), True, "transfer", "{name}.csv", None, {"k": "v"})
+    plan = Plan(Periodic(300), PARIS)
+    return Job(name, Path(f"{name}.params"), "export", plan, True, "transfer", {"k": "v"}, Results(name, "{name}.csv"))
 
 
 def by_name(report: TickReport) -> dict[str, RunReport]:
@@ -195,7 +198,7 @@ class TestRunNow:
 
     @pytest.mark.parametrize("handed_back", [True, False])
     def test_one_that_is_taken_up_again_leaves_the_plan_alone_too(self, state: StateStore, handed_back: bool) -> None:
-        clock, jobs = FixedClock(NOW), Jobs((replace(job("Succeed"), schedule=Periodic(86400)),))
+        clock, jobs = FixedClock(NOW), Jobs((replace(job("Succeed"), schedule=Plan(Periodic(86400), PARIS)),))
         heartbeat = heartbeat_of(state, load_jobs=lambda: jobs, clock=clock)
         tick(heartbeat)
         clock.advance(5 * 3600)
@@ -379,7 +382,7 @@ def test_every_logged_event_is_documented(state: StateStore) -> None:
         tick(heartbeat_of(state, task("Succeed"), task("Bug")))
     assert {"run_claimed", "run_started", "run_finished", "run_failed"} <= {entry["event"] for entry in logs}
     assert {entry["event"] for entry in logs} <= set(EVENTS)
-    assert all(entry["run_id"] for entry in logs if entry["event"].startswith("run_"))
+    assert all(entry["run"] for entry in logs if entry["event"].startswith("run_"))
 
 
 def test_the_events_in_the_code_are_those_documented() -> None:
@@ -392,7 +395,7 @@ def test_the_status_shows_tasks_jobs_runs_and_problems(state: StateStore) -> Non
     jobs = Jobs((job("Succeed-job"),), (BrokenJob("bad", Path("bad.params"), "bad.params:1: unknown service 'x'"),))
     heartbeat = heartbeat_of(state, task("Bug"), load_jobs=lambda: jobs)
     before = status(heartbeat)
-    assert (before.tasks, before.running, before.last_runs) == ((), (), ())
+    assert (before.task_rows, before.running, before.last_runs) == ((), (), ())
     tick(heartbeat)
     ledger.claim(
         state,
@@ -405,10 +408,14 @@ def test_the_status_shows_tasks_jobs_runs_and_problems(state: StateStore) -> Non
         lease_seconds=60,
     )
     seen = status(heartbeat)
-    assert [found.class_name for found in seen.tasks] == ["Bug"]
-    assert [(found.name, found.last_run is not None) for found in seen.jobs] == [("Succeed-job", True)]
+    assert [found.class_name for found in seen.task_rows] == ["Bug"]
+    assert [(found.subject.name, found.standing.value) for found in seen.subjects] == [
+        ("Bug", "running"),
+        ("Succeed-job", "planned"),
+        ("bad", "broken"),
+    ]
     assert [(found.run.name, found.is_alive) for found in seen.running] == [("Bug", True)]
-    text = status_text(seen, heartbeat)
+    text = status_text(seen, heartbeat.zone)
     assert "| Bug                       | active  | 2027-02-10 10:00:00 | 2027-02-10 10:00:10 |      1 |" in text
     assert "Succeed-job (export, every 5m): last 2027-02-10 10:00:00 done, next 2027-02-10 10:05:00" in text
     assert f"task Bug claimed: {this_process()} since" in text

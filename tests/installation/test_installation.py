@@ -13,8 +13,9 @@ from itopd import installation
 from itopd.access import authenticate
 from itopd.clock import FixedClock, from_itop
 from itopd.database import Database
+from itopd.datamodel import bundled_model
 from itopd.errors import ConflictError, RefusedError, SettingsError
-from itopd.installation import PROFILES, Administrator, install, new_password
+from itopd.installation import Administrator, install, new_password
 from itopd.rules import ITOPD
 from itopd.settings import Settings
 from itopd.writing import Writer
@@ -69,7 +70,8 @@ def test_what_fails_leaves_nothing_and_can_be_done_again(empty: Database) -> Non
         profiles = connection.execute(sa.select(table.c.id, table.c.name)).all()
     assert account.is_administrator
     assert account.friendly_name == "My first name My last name"
-    assert sorted(map(tuple, profiles)) == [(number, name) for number, name, _ in PROFILES]
+    declared = bundled_model().user_rights.profiles.values()
+    assert sorted(map(tuple, profiles)) == [(1, "Administrator"), *((one.id, one.name) for one in declared)]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class Post:
     ) -> Delivery:
         """Run one delivery a second later, so that what was just queued is due."""
         self.clock.advance(1)
-        smtp = SmtpTransport(SmtpServer("127.0.0.1", self.server.port, timeout=5))
+        smtp = SmtpTransport(SmtpServer("127.0.0.1", self.server.port, timeout=60))
         return deliver(self.database, self.state, transport or smtp, self.clock, policy, limits, redirect_to)
 
     def queue(self, owner: Owner | None = None) -> MailQueue:

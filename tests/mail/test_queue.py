@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from itopd.database import Database
-from itopd.mail import Address, Message, counts, listing, put, put_all, read_payload
+from itopd.mail import Address, Message, QueueDepth, counts, depth, listing, put, put_all, read_payload
 from tests.mail.conftest import Post
 
 NOW = "2027-02-10 10:00:00"
@@ -93,3 +93,27 @@ def test_a_listing_is_oldest_first_and_counts_tell_all_classes(database: Databas
             ("AsyncSendEmail", "planned", 1, "2027-02-10 09:00:00"),
             ("AsyncSendNewsroom", "planned", 1, NOW),
         }
+
+
+def test_the_depth_tells_what_waits_what_could_be_sent_and_since_when(database: Database) -> None:
+    with database.read() as connection:
+        assert depth(connection, database, NOW) == QueueDepth(0, 0, 0, 0, None)
+    task = database.table("AsyncTask")
+    with database.write() as connection:
+        message = Message(to="a@example.com", subject="x")
+        ids = put_all(connection, database, [(message, 0)] * 6, "2027-02-10 09:00:00")
+        for task_id, values in zip(
+            ids,
+            (
+                {"planned": "2027-02-10 10:00:01"},
+                {"planned": "2027-02-10 08:59:00"},
+                {"created": "2027-02-10 08:58:00", "planned": "2027-02-10 11:00:00"},
+                {"created": "2027-02-10 08:59:30"},
+                {"status": "running", "created": "2020-01-01 00:00:00"},
+                {"status": "error", "created": "2020-01-01 00:00:00"},
+            ),
+            strict=True,
+        ):
+            connection.execute(sa.update(task).where(task.c.id == task_id).values(values))
+    with database.read() as connection:
+        assert depth(connection, database, NOW) == QueueDepth(4, 2, 1, 1, "2027-02-10 08:59:00")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +26,7 @@ LETTER = Letter("from@example.com", ("a@example.com", "b@example.com"), (), "m1@
 
 
 def at(server: Listening, **options: object) -> SmtpServer:
-    return SmtpServer("127.0.0.1", server.port, **({"timeout": 5.0} | options))  # type: ignore[arg-type]
+    return SmtpServer("127.0.0.1", server.port, **({"timeout": 60.0} | options))  # type: ignore[arg-type]
 
 
 def send(server: SmtpServer, *letters: Letter) -> list[Receipt]:
@@ -214,15 +218,20 @@ def test_an_abandoned_dialogue_leaves_no_half_open_transaction() -> None:
     assert len(server.received) == 1
 
 
-@contextmanager
-def tls_server(folder: Path) -> Iterator[Listening]:
-    """Run a server that offers STARTTLS with a certificate nobody signed."""
+def _certified(folder: Path) -> ssl.SSLContext:
+    """Return what a server needs for TLS with a certificate nobody signed."""
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    with smtp_server(tls=context) as server:
+    return context
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[Listening]:
+    """Run a server that offers STARTTLS."""
+    with smtp_server(tls=_certified(folder)) as server:
         yield server
 
 
@@ -242,3 +251,80 @@ def test_without_starttls_at_the_server_nothing_is_sent_in_clear() -> None:
     assert receipt.failure is not None
     assert server.received == []
     assert not any(command.startswith("AUTH") for command in server.commands)
+
+
+class NotReading:
+    """A server for one connection, in a thread: it takes DATA and then reads nothing until it is told to."""
+
+    def __init__(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+        self._listening, self._context = listening, context
+        self.in_data, self.may_read = threading.Event(), threading.Event()
+
+    def serve(self) -> bytes:
+        """Return what came after DATA."""
+        connection, _ = self._listening.accept()
+        connection.settimeout(60)
+        if self._context is not None:
+            connection = self._context.wrap_socket(connection, server_side=True)
+        with connection, connection.makefile("rb", buffering=0) as commands:
+            connection.sendall(b"220 ready\r\n")
+            while not commands.readline().startswith(b"DATA"):
+                connection.sendall(b"250 ok\r\n")
+            connection.sendall(b"354 go on\r\n")
+            self.in_data.set()
+            self.may_read.wait(60)
+            received = bytearray()
+            with contextlib.suppress(ConnectionResetError):
+                while data := connection.recv(2**18):
+                    received += data
+            return bytes(received)
+
+
+@pytest.mark.parametrize("encryption", ["", "ssl"])
+def test_the_rest_of_an_abandoned_mail_is_never_sent(tmp_path: Path, encryption: str) -> None:
+    letter = replace(LETTER, content=b"Subject: x\r\n\r\n" + b"x" * 2**24 + b"\r\n")
+
+    async def work(server: NotReading, port: int) -> bytes:
+        transport = SmtpTransport(SmtpServer("127.0.0.1", port, encryption, verify_peer=False))
+        serving = asyncio.create_task(asyncio.to_thread(server.serve))
+        sending = asyncio.create_task(transport.send(letter))
+        await asyncio.to_thread(server.in_data.wait, 60)
+        while not transport.handed_over:
+            await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait({sending})
+        server.may_read.set()
+        return await serving
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        server = NotReading(listening, _certified(tmp_path) if encryption else None)
+        received = asyncio.run(work(server, listening.getsockname()[1]))
+    assert len(received) < len(letter.content)
+
+
+def test_a_server_that_never_ends_tls_does_not_keep_the_connection(tmp_path: Path) -> None:
+    gone = threading.Event()
+
+    def serve(listening: socket.socket, context: ssl.SSLContext) -> None:
+        connection, _ = listening.accept()
+        connection.settimeout(60)
+        with context.wrap_socket(connection, server_side=True) as encrypted:
+            encrypted.sendall(b"220 ready\r\n")
+            with encrypted.makefile("rb", buffering=0) as commands:
+                while not (command := commands.readline()).startswith(b"QUIT"):
+                    answer = b"354 go on" if command.startswith(b"DATA") else b"250 ok"
+                    if command[:4] in (b"EHLO", b"MAIL", b"RCPT", b"DATA", b".\r\n"):
+                        encrypted.sendall(answer + b"\r\n")
+            encrypted.sendall(b"221 bye\r\n")
+            assert encrypted.recv(1) == b""  # the client's goodbye, which this server does not answer
+            gone.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=serve, args=(listening, _certified(tmp_path)))
+        serving.start()
+        server = SmtpServer("127.0.0.1", listening.getsockname()[1], "ssl", verify_peer=False)
+        assert send(server, LETTER) == [Receipt()]
+        gc.collect()  # would warn of a connection that is still open
+        gone.set()
+        serving.join(60)

@@ -83,7 +83,7 @@ def sendmail(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Send
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    return SendmailTransport(timeout=5)
+    return SendmailTransport(timeout=60)
 
 
 def test_sendmail_gets_the_envelope_as_arguments_and_the_mail_on_its_input(
@@ -107,7 +107,7 @@ def test_the_exit_code_of_sendmail_tells_whether_to_try_again(
 def test_a_missing_sendmail_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("itopd.mail.sendmail._FALLBACK", str(tmp_path / "sendmail"))
-    receipt = send(SendmailTransport(timeout=5))
+    receipt = send(SendmailTransport(timeout=60))
     assert receipt.failure is not None
     assert receipt.failure.blame is Blame.SERVER
     assert "email_transport" in receipt.failure.text

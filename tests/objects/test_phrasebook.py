@@ -27,7 +27,7 @@ def test_a_saved_query_is_found_by_its_id_or_its_name(phrasebook: Database) -> N
     with phrasebook.read() as connection:
         for wanted in (7, "7", "Héros", "heros "):
             assert saved_query(phrasebook, connection, wanted) == expected
-        for wanted in (1, "hero", "' OR 1"):
+        for wanted in (1, "hero", "' OR 1", "²"):
             assert saved_query(phrasebook, connection, wanted) is None
 
 

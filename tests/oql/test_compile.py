@@ -198,6 +198,8 @@ def test_arguments_may_be_attributes_of_objects(sample: Database) -> None:
         ("SELECT Person WHERE name = :this->name", {}, "missing_argument"),
         ("SELECT Person WHERE name = :n", {"n": ["a"]}, "bad_argument"),
         ("SELECT Person WHERE name = :n", {"n": 1.5}, "bad_argument"),
+        ("SELECT Person WHERE name = :n", {"n": "caf\udce9"}, "bad_argument"),
+        ("SELECT Person WHERE name IN (:n)", {"n": ["a", "\ud800"]}, "bad_argument"),
         ("SELECT Person WHERE name = :this", {"this": ObjectReference("Person", 2)}, "bad_argument"),
         ("SELECT Person WHERE name = :this->nom", {"this": ObjectReference("Person", 2)}, "unknown_attribute"),
         ("SELECT Person WHERE name REGEXP '('", {}, "bad_regexp"),

@@ -28,14 +28,15 @@ def worth(database: Database, connection: sa.Connection, condition: str) -> obje
 
 ARITHMETIC = """
 7/2 ; -7/2 ; 1/0 ; 1/3*3 ; 5 & 3 ; 5 | 3 ; 5 ; 5 ^ 3 ; 1 << 3 ; 1 << 64 ; -1 >> 1 ; "5.5" & 7 ; (5 & 3) - 7 ; 5 - 7
-(-5 | 2) > 0 ; (-1 & 3) - 7
+(-5 | 2) > 0 ; (-1 & 3) - 7 ; 9223372036854775807 * 9223372036854775807 * 9223372036854775807 > 9
+INET_ATON("255.255.255.255") * INET_ATON("255.255.255.255") * 4 > 9 ; CONCAT(2*3) ; CONCAT(7*3/2) ; "1.5" * 3
 NULL + 1 ; ROUND(5/2) ; ROUND(-5/2) ; ROUND(7/3, 2) ; ROUND(1234, -2) ; FLOOR(-5/2) ; FLOOR("3abc") ; "abc" + 1
 "3abc" * 2 ; 10 / "2" ; 0x10 + 1 ; 0x41 = 65 ; (1 = 1) + (2 = 2) ; INET_ATON("1.1.1.1") - INET_ATON("2.2.2.2")
 """
 LOGIC = """
 1 AND "abc" ; 1 AND "1abc" ; 0 OR NULL ; 1 OR NULL ; 0 AND NULL ; IF(NULL, 1, 2) ; IF("abc", 1, 2) ; IF("1abc", 1, 2)
 IF(1, "a", 2) ; ISNULL(1/0) ; NULL = NULL ; 1 IN (NULL, 2) ; 1 IN (NULL, 1) ; 1 NOT IN (2, NULL) ; 3 IN (1, "3abc")
-NULL IN (1, "a") ; "7" IN (7, "a")
+NULL IN (1, "a") ; "7" IN (7, "a") ; ISNULL("a\0")
 "x" IN ("X", "y") ; COALESCE(NULL, NULL, 3) ; COALESCE(NULL) ; ELT(2, "a", "b") ; ELT(3, "a", "b") ; ELT(NULL, "a")
 ELT("2", "a", "b") ; ELT(5/2, "a", "b", "c") ; COALESCE(CURRENT_DATE(), NOW()) ; IF(1, CURRENT_DATE(), NOW())
 """
@@ -69,6 +70,10 @@ DATE(NOW()) = CURRENT_DATE() ; NOW() > "2024-01-01" ; NOW() = "2024-05-06 07:08:
 CURRENT_DATE() = "2024-05-06 00:00:00" ; CURRENT_DATE() < NOW() ; NOW() = CURRENT_DATE()
 CURRENT_DATE() IN ("2024-05-06", "2024-05-07") ; NOW() > 5 ; CURRENT_DATE() = 20240506 ; CURRENT_DATE() <= "bogus"
 CURRENT_DATE() != "bogus" ; CURRENT_DATE() = "2024-5-6"
+DATE_ADD("1000-01-01", INTERVAL -1 SECOND) ; DATE_ADD("0999-12-31", INTERVAL 1 DAY) ; NOW() > "0999-01-01"
+CURRENT_DATE() > "0999-1-1" ; NOW() IN ("0999-01-01", "2024-05-06 07:08:09")
+DATE_ADD("2024-01-31", INTERVAL 9223372036854775807 YEAR) ; DATE_SUB(NOW(), INTERVAL 9223372036854775807 MONTH)
+DATE_ADD(NOW(), INTERVAL -9223372036854775807 SECOND)
 """
 
 

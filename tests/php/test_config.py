@@ -77,9 +77,23 @@ def test_an_attached_itop_gives_the_database_and_is_weaker_than_itopds_own_file(
 def test_a_missing_or_unreadable_configuration_is_told(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="correct the setting itop_config"):
         read_itop_settings(tmp_path / "nope.php", {})
-    (tmp_path / "latin1.php").write_bytes(b"<?php $MySettings = '\xe9';")
-    with pytest.raises(MissingFile, match="cannot be read"):
-        read_itop_settings(tmp_path / "latin1.php", {})
+    with pytest.raises(MissingFile, match=r"cannot be read .*let itopd's account read it"):
+        read_itop_settings(tmp_path, {})
+
+
+def test_a_comment_may_be_of_any_charset_and_a_value_that_is_not_utf8_is_named(config: Path) -> None:
+    plain = config.read_bytes()
+    config.write_bytes(plain.replace(b"<?php\n", b"<?php\n// caf\xe9 \x80\n", 1))
+    assert read_itop_settings(config, {})["db_name"][0] == "itop"
+    config.write_bytes(plain.replace(b"'itop'", b"'it\xe9op'", 1))
+    with pytest.raises(SettingsError, match=r"setting 'db_name': a string is not UTF-8, .*--set db_name=\.\.\."):
+        read_itop_settings(config, {})
+
+
+def test_a_secret_that_only_php_can_tell_is_asked_for_as_a_file(config: Path) -> None:
+    config.write_text(config.read_text().replace("'db_pwd' => ", "'db_pwd' => 'x' . "))
+    with pytest.raises(SettingsError, match=r"db_pwd_file = PATH \(as by itopd attach --set db_pwd_file=PATH\)"):
+        read_itop_settings(config, {})
 
 
 @pytest.mark.parametrize(
@@ -161,11 +175,11 @@ def test_a_value_that_only_php_can_tell_is_named_and_can_be_given_by_hand(config
     config.write_text(CONFIG.replace("'s3cret'", "getenv('DB_PWD')").replace("'monday'", "implode(',', $days)"))
     with pytest.raises(SettingsError) as refused:
         read_itop_settings(config, {})
+    db_pwd, week_days = refused.value.message.splitlines()
     what_to_do = "is no literal, and PHP is never run; give the value by hand in itopd's own file:"
-    assert refused.value.message.splitlines() == [
-        f"{config}:6: setting 'db_pwd': 'getenv' {what_to_do} db_pwd = ...",
-        f"{config}:19: setting 'itop-backup/week_days': 'implode' {what_to_do} itop_backup_week_days = ...",
-    ]
+    assert db_pwd.startswith(f"{config}:6: setting 'db_pwd': 'getenv' {what_to_do} db_pwd_file = PATH (as by")
+    assert week_days.startswith(f"{config}:19: setting 'itop-backup/week_days': 'implode' {what_to_do}")
+    assert week_days.endswith("itop_backup_week_days = ... (as by itopd attach --set itop_backup_week_days=...)")
     own = tmp_path / "itopd.params"
     own.write_text(f"itop_config = {config}\ndb_pwd = byhand\nitop_backup_week_days = friday\n")
     loaded = load_settings([own], {}, {}, read_itop=read_itop_settings)

@@ -150,8 +150,8 @@ def test_a_value_read_around_takes_the_place_of_an_earlier_one_and_gives_way_to_
         "$x[foo()] = 1;",
         "$x = array(1;",
         "$x = foo(",
-        "$x = <<<EOT\nEOT;",
-        "$x = `ls`;",
+        "$x = <<<EOT\nnever closed;",
+        "$x = `ls",
         "$x = 'open",
         "$x = 1; ?> text",
     ],
@@ -169,3 +169,28 @@ def test_any_text_is_read_around_or_refused(text: str) -> None:
         assert error.message.startswith("f.php:")  # noqa: PT017 - any text may also be fine
     else:
         assert isinstance(assigned.variables, dict)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("<<<CSS\nbody { color: 'red'; }\n  CSS", "'<<<CSS' is no literal"),
+        ("<<<'X'\n),;\nX", "'<<<'X'' is no literal"),
+        ('<<< "X"\nX', "'<<<' is no literal"),
+        ("`cat /etc/secret`", "a shell command is no literal"),
+        ("'caf\udce9'", "a string is not UTF-8"),
+    ],
+)
+def test_texts_of_other_kinds_are_read_around(value: str, problem: str) -> None:
+    assigned = parse_readable(f"<?php\n$x = array('a' => {value}, 'b' => 2);\n$y = 3;\n", "f.php")
+    assert assigned.variables == {"x": {"b": 2}, "y": 3}
+    assert assigned.unread["x", "a"].problem == problem
+    assert assigned.lines["y",] == 3 + value.count("\n")
+
+
+def test_what_is_no_assignment_is_refused_with_the_way_round_it() -> None:
+    for text in ("define('A', 1);", "if (true) { $x = 1; }", "$x[] = 1;", "$x .= 'a';", "require 'other.php';"):
+        with pytest.raises(SettingsError, match=r"f\.php:2: .* attach with --database_url, --data_model"):
+            parse_readable(f"<?php\n{text}\n", "f.php")
+    with pytest.raises(SettingsError, match="but with a byte order mark: save it without"):
+        parse_readable("\ufeff<?php\n$x = 1;\n", "f.php")

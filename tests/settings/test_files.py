@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from itopd.errors import EXIT_DONE, MissingFile, SettingsError
 from itopd.rules import ITOP, ITOPD, Rules
 from itopd.settings import ParameterFile, UnreadableParameterFile, parse_parameters, read_parameter_files
+from itopd.settings.files import LARGEST
 
 BOTH = pytest.mark.parametrize("rules", [ITOP, ITOPD], ids=["itop", "itopd"])
 
@@ -38,7 +39,6 @@ def parse(text: str | bytes, rules: Rules = ITOPD) -> ParameterFile:
         ("\0\x0b a=\x0b1\0", "a", "1"),
         ("a=\x0c1\x0c", "a", "\x0c1\x0c"),
         ("a = \u00a0x\u00a0", "a", "\u00a0x\u00a0"),
-        ("\ufeffa=1", "\ufeffa", "1"),
         ("a\x0c=1", "a", "1"),
         ("a=b c=d", "a", "b c=d"),
         ("empty=", "empty", ""),
@@ -195,3 +195,34 @@ def test_a_request_names_only_plain_files_of_the_folder(tmp_path: Path, name: st
     assert dict(read_parameter_files("a.params", ITOP, tmp_path).values) == {"a": "1"}
     with pytest.raises(SettingsError, match="no plain file name"):
         read_parameter_files(name, ITOP, tmp_path)
+
+
+def test_a_byte_order_mark_is_told_and_in_compatible_mode_part_of_the_first_key() -> None:
+    read = parse("\ufeffa=1\nb=2", ITOP)
+    assert dict(read.values) == {"\ufeffa": "1", "b": "2"}
+    told = "a.params:1: begins with a byte order mark, which is part of the first key: save the file without it"
+    assert read.warnings == (told,)
+    with pytest.raises(SettingsError, match="begins with a byte order mark"):
+        parse("\ufeffa=1", ITOPD)
+
+
+@BOTH
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_is_told_instead_of_a_file_without_settings(rules: Rules, encoding: str) -> None:
+    with pytest.raises(SettingsError, match=r"a\.params:1: this is UTF-16; convert the file to UTF-8"):
+        parse("\ufeffa = 1\n".encode(encoding), rules)
+
+
+@BOTH
+def test_a_file_that_never_ends_is_refused_before_it_fills_the_memory(tmp_path: Path, rules: Rules) -> None:
+    with pytest.raises(SettingsError, match="/dev/zero: larger than 1 MiB, so it is no parameters file"):
+        read_parameter_files("/dev/zero", rules)
+    (tmp_path / "full").write_bytes(b"k = v\n".ljust(LARGEST, b"#"))
+    assert dict(read_parameter_files(str(tmp_path / "full"), rules).values) == {"k": "v"}
+
+
+@BOTH
+def test_a_file_that_would_include_another_is_told_that_it_does_not(rules: Rules) -> None:
+    read = parse("a = 1\nparam_file = other\n", rules)
+    assert dict(read.values) == {"a": "1", "param_file": "other"}
+    assert read.warnings == ("a.params:2: a file does not include others: name them all where this one is named",)

@@ -64,6 +64,9 @@ def test_the_state_store_lies_beside_the_data() -> None:
             "postgresql://host/db?user=joe&password=pw&sslmode=require",
             "postgresql://host/db?user=joe&password=***&sslmode=require",
         ),
+        ("mysql://joe@h/db?Passwd=pw&charset=utf8mb4", "mysql://joe@h/db?Passwd=***&charset=utf8mb4"),
+        ("mysql://h/db?ssl_key_password=pw", "mysql://h/db?ssl_key_password=***"),
+        ("postgresql://h/db?sslpassword=pw&passfile=/x", "postgresql://h/db?sslpassword=***&passfile=***"),
         ("sqlite:///x.db", "sqlite:///x.db"),
     ],
 )

@@ -281,3 +281,33 @@ def expire(store: StateStore) -> None:
     """Let all leases expire: by the database's clock, since nothing else counts."""
     with store.write() as connection:
         connection.execute(LEASE.update().values(expires=datetime(2020, 1, 1, tzinfo=UTC)))
+
+
+def test_a_run_knows_when_its_task_last_succeeded_however_many_failed_since(store: StateStore) -> None:
+    ended = []
+    for number, succeeded in enumerate((False, True, False, False)):
+        due = DUE + timedelta(minutes=5 * number)
+        run = claim(store, due)
+        assert isinstance(run, Run)
+        ledger.start(store, run, pid=1, now=due)
+        ledger.finish(
+            store, run, succeeded=succeeded, exit_code=0, now=due + timedelta(seconds=1), next_due=due, error=""
+        )
+        ended.append(ledger.heads(store)[TASK].run.last_success)
+    success = DUE + timedelta(minutes=5, seconds=1)
+    assert ended == [None, success, success, success]
+
+
+def test_recent_runs_can_be_asked_for_by_their_state(store: StateStore) -> None:
+    for number, succeeded in enumerate((True, False, True)):
+        run = claim(store, DUE + timedelta(minutes=number))
+        assert isinstance(run, Run)
+        ledger.start(store, run, pid=1, now=DUE)
+        ledger.finish(store, run, succeeded=succeeded, exit_code=0, now=DUE, next_due=DUE)
+    failed = ledger.recent(store, states=[RunState.FAILED])
+    assert [(run.state, run.due) for run in failed] == [(RunState.FAILED, DUE + timedelta(minutes=1))]
+
+
+def test_a_head_says_how_long_its_lease_still_holds(store: StateStore) -> None:
+    claim(store, seconds=60)
+    assert 0 < ledger.heads(store)[TASK].seconds_left <= 60

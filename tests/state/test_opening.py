@@ -25,6 +25,7 @@ from tests.support.servers import (
     admin_connection,
     empty_postgresql,
     mariadb_url,
+    new_name,
     postgresql_connection,
     postgresql_url,
 )
@@ -60,7 +61,7 @@ def _open(url: str) -> bool:
 
 @pytest.mark.mariadb
 def test_a_missing_database_is_made() -> None:
-    name = f"itopd_test_{secrets.token_hex(6)}"
+    name = new_name()
     with admin_connection() as connection, connection.cursor() as cursor:
         try:
             open_state(mariadb_url(name)).close()
@@ -71,7 +72,7 @@ def test_a_missing_database_is_made() -> None:
 
 @pytest.mark.mariadb
 def test_an_account_that_may_not_make_it_is_told_what_to_run() -> None:
-    name = f"itopd_test_{secrets.token_hex(6)}"
+    name = new_name()
     with admin_connection() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER {name}@'%' IDENTIFIED BY 'pw'")
         try:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
+import sqlalchemy as sa
+
 from itopd.database import Database
+from itopd.datamodel import Model
 
 Row = dict[str, Any]
 Tables = dict[str, dict[int, Row]]
@@ -14,18 +18,31 @@ Tables = dict[str, dict[int, Row]]
 
 def dump_tables(database: Database) -> Tables:
     """Return all rows of all tables of the model, by table name in lower case and id."""
-    tables: Tables = {}
+    known = _tables_of(database)
+    tables: Tables = {name: {} for name in known}
+    quoted = database.engine.dialect.identifier_preparer.quote
+    are_filled = ", ".join(f"EXISTS (SELECT 1 FROM {quoted(table.name)})" for table in known.values())
     with database.read() as connection:
-        for cls in database.model.values():
-            if not cls.table:
-                continue
-            table = database.table(cls.name)
+        filled = connection.exec_driver_sql(f"SELECT {are_filled}").one()
+        for name, table in compress(known.items(), filled):
             key = next(iter(table.primary_key))
             rows = connection.execute(table.select().order_by(key)).mappings()
-            tables[cls.table.lower()] = {
-                row[key.name]: {name: value for name, value in row.items() if name != key.name} for row in rows
+            tables[name] = {
+                row[key.name]: {column: value for column, value in row.items() if column != key.name} for row in rows
             }
     return tables
+
+
+_known: dict[tuple[Model, str], dict[str, sa.Table]] = {}
+
+
+def _tables_of(database: Database) -> dict[str, sa.Table]:
+    """Return the tables by their name in lower case; made once for all databases of the same model and prefix."""
+    if (database.model, database.prefix) not in _known:
+        _known[database.model, database.prefix] = {
+            cls.table.lower(): database.table(cls.name) for cls in database.model.values() if cls.table
+        }
+    return _known[database.model, database.prefix]
 
 
 @dataclass

@@ -7,7 +7,6 @@ databases. A table that holds no rows is known by its size, one that does by the
 from __future__ import annotations
 
 import atexit
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -21,6 +20,7 @@ from tests.support.servers import (
     create_postgresql,
     disconnect_others,
     drop_postgresql,
+    new_name,
     opened,
     postgresql_admin,
     postgresql_connection,
@@ -76,7 +76,7 @@ class _Kept:
     """One database, and how it was at the start."""
 
     def __init__(self, fill: Callable[[Database], None]) -> None:
-        self.name = f"itopd_test_{secrets.token_hex(6)}_work"
+        self.name = new_name("work")
         with closing(postgresql_admin()) as admin:
             create_postgresql(admin, self.name)
         atexit.register(self._drop)

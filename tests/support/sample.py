@@ -1,9 +1,9 @@
 """iTop's sample database, on every engine, and empty databases with the bundled schema.
 
-MariaDB: each process loads the dump once into a template; a test gets a database whose touched tables are put back
-afterwards. SQLite: ``db copy`` fills a file from the dump on MariaDB once per machine (keyed by dump, schema and the
-copying code); each test gets a copy of the file. PostgreSQL: each process copies that file into a database that what
-tests did is undone in (``postgresql_pool``).
+MariaDB: each process loads the dump once; a test gets a database whose touched tables are put back afterwards.
+SQLite: ``db copy`` fills a file from the dump on MariaDB once per machine (keyed by dump, schema and the copying
+code); each test gets a copy of the file. PostgreSQL: each process copies that file into a database that what tests did
+is undone in (``postgresql_pool``).
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import fcntl
 import gzip
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
+
+from pymysql.cursors import Cursor
 
 from itopd.database import Database, copying
 from itopd.database.copying import CopyRequest, copy_database
@@ -34,6 +39,7 @@ from tests.support.servers import (
     admin_connection,
     empty_mariadb,
     mariadb_url,
+    new_name,
     opened,
     require,
 )
@@ -157,55 +163,98 @@ _SAMPLE = Pool(_copy_prepared)
 
 
 class _MariadbPool:
-    """A template and a working copy on the server; the copy's touched tables are put back after each use."""
+    """A database on the server whose touched tables are put back after each use.
+
+    Making a table costs the server files and waits for the disk, so rows are replaced, and a table is made anew only
+    when its definition changed. The rows of the tables that hold some at the start lie in a second database.
+    """
 
     def __init__(self, *, with_sample: bool) -> None:
-        token = secrets.token_hex(6)
-        self.template, self.work = f"itopd_test_{token}_template", f"itopd_test_{token}_work"
+        self.work = new_name("work")
+        self._rows = new_name("rows")
         atexit.register(self.drop)
         with admin_connection() as connection, connection.cursor() as cursor:
-            for name in (self.template, self.work):
+            for name in (self.work, self._rows):
                 cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
-        for name in (self.template, self.work):
             if with_sample:
-                load_dump(name)
+                load_dump(self.work)
             else:
-                with opened(mariadb_url(name)) as database:
+                with opened(mariadb_url(self.work)) as database:
                     database.create_schema()
-        self.state = self._state()
-
-    def _state(self) -> dict[str, tuple[int, int]]:
-        """Return checksum and counter of every table of the working copy."""
-        with admin_connection() as connection, connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT table_name, auto_increment FROM information_schema.tables WHERE table_schema = %s", (self.work,)
-            )
-            counters = dict(cursor.fetchall())
-            if not counters:
-                return {}
-            cursor.execute("CHECKSUM TABLE " + ", ".join(f"`{self.work}`.`{name}`" for name in counters))
-            checksums = {name.split(".", 1)[1]: checksum for name, checksum in cursor.fetchall()}
-        return {name: (checksums[name], counters[name]) for name in counters}
+            self._start = self._state(cursor)
+            self._definitions = {name: self._definition(cursor, name) for name in self._start}
+            self._filled = {name for name, state in self._start.items() if state.checksum}
+            for name in self._filled:
+                cursor.execute(f"CREATE TABLE `{self._rows}`.`{name}` AS SELECT * FROM `{self.work}`.`{name}`")
+            self._since = self._moment(cursor)
 
     def restore(self) -> None:
         """Put back every table that is not as it was, and drop those that were not there."""
-        now = self._state()
         with admin_connection() as connection, connection.cursor() as cursor:
             cursor.execute(f"USE {self.work}")
             cursor.execute("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = 20")
-            for name in now.keys() - self.state.keys():
+            now = self._state(cursor)
+            for name in now.keys() - self._start.keys():
                 cursor.execute(f"DROP TABLE `{name}`")
-            for name, state in self.state.items():
-                if now.get(name) != state:
-                    cursor.execute(f"CREATE OR REPLACE TABLE `{name}` LIKE `{self.template}`.`{name}`")
-                    cursor.execute(f"INSERT INTO `{name}` SELECT * FROM `{self.template}`.`{name}`")
-                    if state[1] is not None:
-                        cursor.execute(f"ALTER TABLE `{name}` AUTO_INCREMENT = {state[1]}")
+            changed = {name for name in self._start if name not in now or self._is_changed(cursor, name, now[name])}
+            for name in changed:
+                cursor.execute(f"DROP TABLE IF EXISTS `{name}`")
+                cursor.execute(self._definitions[name])
+            touched = [name for name, state in self._start.items() if name in changed or now[name] != state]
+            connection.begin()
+            for name in touched:
+                cursor.execute(f"DELETE FROM `{name}`")
+                if name in self._filled:
+                    cursor.execute(f"INSERT INTO `{name}` SELECT * FROM `{self._rows}`.`{name}`")
+            connection.commit()
+            for name in touched:
+                counter = self._start[name].counter
+                if counter is not None and (name in changed or now[name].counter != counter):
+                    cursor.execute(f"ALTER TABLE `{name}` AUTO_INCREMENT = {counter}")
+            self._since = self._moment(cursor)
 
     def drop(self) -> None:
         with admin_connection() as connection, connection.cursor() as cursor:
-            for name in (self.template, self.work):
+            for name in (self.work, self._rows):
                 cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+    def _state(self, cursor: Cursor) -> dict[str, _State]:
+        cursor.execute(
+            "SELECT table_name, auto_increment, create_time FROM information_schema.tables WHERE table_schema = %s",
+            (self.work,),
+        )
+        rest = {name: others for name, *others in cursor.fetchall()}
+        if not rest:
+            return {}
+        cursor.execute("CHECKSUM TABLE " + ", ".join(f"`{self.work}`.`{name}`" for name in rest))
+        checksums = {name.split(".", 1)[1]: checksum for name, checksum in cursor.fetchall()}
+        return {name: _State(checksums[name], *others) for name, others in rest.items()}
+
+    def _moment(self, cursor: Cursor) -> datetime:
+        """Return the server's time, a second early: from when on a definition may have changed."""
+        cursor.execute("SELECT NOW() - INTERVAL 1 SECOND")
+        ((moment,),) = cursor.fetchall()
+        return moment  # type: ignore[no-any-return]
+
+    def _is_changed(self, cursor: Cursor, name: str, now: _State) -> bool:
+        return now.made >= self._since and self._definition(cursor, name) != self._definitions[name]
+
+    def _definition(self, cursor: Cursor, name: str) -> str:
+        """Return the statement that makes a table, without where its counter stands."""
+        cursor.execute(f"SHOW CREATE TABLE `{self.work}`.`{name}`")
+        ((_, statement),) = cursor.fetchall()
+        return re.sub(r" AUTO_INCREMENT=\d+", "", statement)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What tells whether a table was touched."""
+
+    checksum: int
+    counter: int | None
+    """The next id that the server would give."""
+    made: datetime = field(compare=False)
+    """When it got its present definition, to the second."""
 
 
 _idle: dict[bool, list[_MariadbPool]] = {True: [], False: []}

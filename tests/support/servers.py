@@ -6,15 +6,17 @@ import atexit
 import os
 import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
 import pymysql
 import pytest
+import sqlalchemy as sa
 
 from itopd.database import Database, open_database
 from itopd.datamodel import Model, bundled_model
@@ -23,6 +25,8 @@ HOST = "127.0.0.1"
 MARIADB_PORT = 3306
 POSTGRESQL_PORT = 5432
 PARIS = ZoneInfo("Europe/Paris")
+OURS = f"itopd_test_{Path('/proc/self/ns/pid').stat().st_ino}_p"
+"""How the names of databases begin whose process this machine, or this container, knows by its number."""
 
 
 def require(available: bool, what: str) -> None:
@@ -47,7 +51,9 @@ def is_up(port: int) -> bool:
 def admin_connection() -> pymysql.Connection[pymysql.cursors.Cursor]:
     """Return a connection of the server's root to no database; the caller closes it."""
     require(is_up(MARIADB_PORT), f"MariaDB on {HOST}:{MARIADB_PORT} (root, no password)")
-    return pymysql.connect(host=HOST, port=MARIADB_PORT, user="root", charset="utf8mb4", autocommit=True)
+    return pymysql.connect(
+        host=HOST, port=MARIADB_PORT, user="root", charset="utf8mb4", autocommit=True, ssl_disabled=True
+    )
 
 
 def mariadb_url(name: str) -> str:
@@ -55,10 +61,15 @@ def mariadb_url(name: str) -> str:
     return f"mysql://root@{HOST}:{MARIADB_PORT}/{name}"
 
 
+def new_name(what: str = "", pid: int | None = None) -> str:
+    """Return a name that no other database has; it tells whose it is, so that ``leftovers`` finds it one day."""
+    return f"{OURS}{pid or os.getpid()}_{secrets.token_hex(5)}" + (f"_{what}" if what else "")
+
+
 @contextmanager
 def empty_mariadb() -> Iterator[str]:
     """Give the name of a fresh, empty database, dropped at the end."""
-    name = f"itopd_test_{secrets.token_hex(6)}"
+    name = new_name()
     with admin_connection() as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
         try:
@@ -106,7 +117,7 @@ _empty: list[str] = []
 
 def _new_postgresql() -> str:
     """Return the name of a new database, which is dropped when the process ends."""
-    name = f"itopd_test_{secrets.token_hex(6)}"
+    name = new_name()
     with closing(postgresql_admin()) as connection:
         create_postgresql(connection, name)
     atexit.register(_drop_postgresql_at_exit, name)
@@ -124,6 +135,24 @@ def disconnect_others(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid != pg_backend_pid()"
     )
+
+
+def drop_connections(urls: Sequence[str]) -> int:
+    """Let the servers hang up on everybody who uses these databases, as after a long silence; return on how many."""
+    count = 0
+    for url in map(sa.make_url, urls):
+        if url.get_backend_name() == "postgresql":
+            with closing(postgresql_admin()) as admin:
+                ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                count += len(admin.execute(ended, [url.database]).fetchall())
+        else:
+            with closing(admin_connection()) as server, server.cursor() as cursor:
+                cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [url.database])
+                for (number,) in cursor.fetchall():
+                    with suppress(pymysql.err.OperationalError):  # it has left by itself meanwhile
+                        cursor.execute(f"KILL {number}")
+                        count += 1
+    return count
 
 
 def create_postgresql(connection: psycopg.Connection[tuple[Any, ...]], name: str) -> None:

@@ -163,13 +163,13 @@ def smtp_server(script: Script | None = None, *, tls: ssl.SSLContext | None = No
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        server = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
         state.port = server.sockets[0].getsockname()[1]
         try:
             yield state
         finally:
-            asyncio.run_coroutine_threadsafe(stop(server), loop).result(10)
+            asyncio.run_coroutine_threadsafe(stop(server), loop).result(60)
     finally:
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from itopd import users
-from itopd.access import account_of, authenticate
+from itopd.access import account_of, authenticate, rights_of
 from itopd.clock import SystemClock
 from itopd.database import Database
 from itopd.dictionary import bundled_dictionary
@@ -179,3 +180,44 @@ def test_a_list_takes_three_statements(sample: Database, acting: Callable[..., C
     assert sum(statement.startswith("SELECT") for statement in statements) == 3
     assert [one.login for one in found] == ["admin", *(f"user{number}" for number in range(5))]
     assert found[1].organizations == ("Demo", "IT Department")
+
+
+def test_who_sees_some_organizations_makes_no_account_that_sees_all(
+    sample: Database, acting: Callable[..., Context]
+) -> None:
+    with sample.write() as connection:
+        add_user(sample, connection, "chief", profiles=[3], orgs=[3])
+    chief = acting("chief")
+    context = dataclasses.replace(chief, rights=rights_of(sample.model, frozenset({1})))
+    with pytest.raises(AccessDenied, match=r"'chief' sees some organizations only.*--org"):
+        users.add(context, NewUser("x", PASSWORD, ("3",)))
+
+
+def test_the_organizations_include_that_of_the_contact_but_for_administrators(
+    sample: Database, acting: Callable[..., Context]
+) -> None:
+    with sample.write() as connection:
+        person = sample.table("Contact")
+        connection.execute(person.update().where(person.c.id == 2).values(org_id=3))
+        parent, below = sample.table("Organization"), {1: (1, 6), 2: (2, 3), 3: (4, 5)}
+        for id_, (left, right) in below.items():
+            place = {"parent_id": 0 if id_ == 1 else 1, "parent_id_left": left, "parent_id_right": right}
+            connection.execute(parent.update().where(parent.c.id == id_).values(place))
+    with pytest.raises(SettingsError, match="organizations of account 'x' must include that of its contact"):
+        users.add(acting(), NewUser("x", PASSWORD, ("3",), "2", ("2",)))
+    for login, profile, org in (("itself", "3", "3"), ("above", "3", "1"), ("master", "1", "2")):
+        users.add(acting(), NewUser(login, PASSWORD, (profile,), "2", (org,)))
+
+
+def test_the_accounts_of_a_demonstration_stay_as_they_are(sample: Database, acting: Callable[..., Context]) -> None:
+    with sample.write() as connection:
+        add_user(sample, connection, "joe", profiles=[3])
+    context = acting(demo_mode=True)
+    for change in (
+        lambda: users.add(context, NewUser("x", PASSWORD, ("3",))),
+        lambda: users.set_password(context, "joe", PASSWORD),
+        lambda: users.set_status(context, "joe", "disabled"),
+    ):
+        with pytest.raises(RefusedError, match="demo_mode is on"):
+            change()
+    assert [one.login for one in users.users(context)] == ["admin", "joe"]

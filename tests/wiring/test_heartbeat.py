@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 
-from itopd.errors import AccessDenied, MissingFile, ModelError
+from itopd.errors import AccessDenied, ItopdError, MissingFile, ModelError
 from itopd.heartbeat import RunOutcome, RunSpec
 from itopd.settings import Settings
 from itopd.state import SubjectKind
@@ -21,16 +24,30 @@ __all__ = ["installed", "prepared"]
 NOW = datetime.now(UTC)
 
 
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """A run in this process sets up the log as its settings say: the tests that follow have theirs."""
+    yield
+    structlog.reset_defaults()
+
+
 @dataclass
 class Control:
     """A heartbeat that asks to stop, or does not."""
 
     stops: bool = False
+    ours: bool = True
+
+    def is_ours(self) -> bool:
+        return self.ours
 
     def should_stop(self) -> bool:
         return self.stops
 
     def progress(self, done: int, total: int | None, unit: str) -> None:
+        pass
+
+    def log(self, run_id: str, line: str) -> None:
         pass
 
 
@@ -56,6 +73,30 @@ def test_the_result_of_a_job_goes_to_its_file_whose_folder_is_made(installed: Pl
     assert target.read_text() == '"name"\n"My last name"\n'
 
 
+def test_a_result_named_gz_is_compressed(installed: Place) -> None:
+    target = installed.folder / "people.csv.GZ"
+    outcome = _run(installed, _spec("export", target, expression="SELECT Person", fields="name", no_localize="1"))
+    assert outcome.succeeded
+    assert gzip.decompress(target.read_bytes()) == b'"name"\n"My last name"\n'
+
+
+def test_earlier_results_beyond_those_to_keep_go_once_the_new_one_is_there(installed: Place) -> None:
+    folder = installed.folder / "out"
+    for name in ("2027-01-01.csv", "2027-01-02.csv", "notes.csv"):
+        installed.write(f"out/{name}", "earlier")
+    keys = {"output_template": f"{folder}/{{date}}.csv", "keep": "2"}
+
+    def run(expression: str) -> RunOutcome:
+        spec = _spec("export", folder / "2027-01-03.csv", expression=expression, fields="name")
+        return _run(installed, replace(spec, job_keys=keys))
+
+    with pytest.raises(ItopdError):
+        run("SELECT Nonsense")
+    assert sorted(path.name for path in folder.iterdir()) == ["2027-01-01.csv", "2027-01-02.csv", "notes.csv"]
+    assert run("SELECT Person").succeeded
+    assert sorted(path.name for path in folder.iterdir()) == ["2027-01-02.csv", "2027-01-03.csv", "notes.csv"]
+
+
 def test_without_a_file_the_result_goes_nowhere(installed: Place) -> None:
     assert _run(installed, _spec("export", expression="SELECT Person", fields="name")).succeeded
 
@@ -75,6 +116,15 @@ def test_what_fails_leaves_the_last_result(installed: Place) -> None:
         _run(installed, _spec("import", target, **{"class": "Person", "csvfile": "/nowhere/people.csv"}))
     assert target.read_text() == "of yesterday\n"
     assert list(installed.folder.glob(".people*")) == []
+
+
+def test_a_run_that_others_may_have_taken_over_publishes_nothing(installed: Place) -> None:
+    target = installed.write("people.csv", "of the process that took it over\n")
+    spec = _spec("export", target, expression="SELECT Person", fields="name")
+    outcome = perform_job(_settings(installed), spec, Control(ours=False))
+    assert (outcome.succeeded, outcome.exit_code) == (False, 75)
+    assert "its lease was not renewed" in outcome.error
+    assert target.read_text() == "of the process that took it over\n"
 
 
 def test_what_was_stopped_leaves_the_last_result_and_wants_to_go_on(installed: Place) -> None:
@@ -122,4 +172,4 @@ def test_a_job_is_checked_against_its_service_before_it_runs(installed: Place) -
     [broken] = jobs.broken
     assert f"{installed.jobs}/bad.params:3" in broken.problem
     assert "did you mean 'expression'?" in broken.problem
-    assert set(job_services(_settings(installed))) == {"export", "import"}
+    assert set(job_services(_settings(installed))) == {"export", "import", "synchro_exec", "synchro_import"}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pymysql
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 from itopd.attributes import Document, PasswordHash, StoredCaseLog
 from itopd.behaviours import BEHAVIOURS
 from itopd.clock import FixedClock
-from itopd.database import Database, open_database
+from itopd.database import Database, Repeats, open_database
 from itopd.datamodel import UniquenessRule
 from itopd.errors import ItopdError, ModelError
 from itopd.objects import fetch
@@ -79,7 +80,7 @@ def test_who_grows_a_tree_waits_for_whoever_does(engine: str, tmp_path: Path) ->
             other = pool.submit(grow, "second")
             with pytest.raises(TimeoutError):
                 other.result(timeout=0.3)
-        other.result(timeout=30)
+        other.result(timeout=90)
         table = database.table("Organization")
         with database.read() as connection:
             columns = (table.c.name, table.c.parent_id_left, table.c.parent_id_right)
@@ -103,6 +104,33 @@ def test_a_thousand_creations_cost_a_fixed_number_of_statements(sample: Database
         updates = [Update("Contact", o.id, {"phone": "12", "org_id": 2}) for o in outcomes]
         assert {o.status for o in writer(sample).write(connection, updates, change)} == {"updated"}
         assert len(sent) <= UPDATING
+
+
+def test_objects_that_name_new_ones_of_the_chunk_cost_no_statement_each(sample: Database) -> None:
+    """Persons are unique within their organization, which is made by the same call."""
+    intents: list[Intent] = []
+    for n in range(400):
+        intents.append(Create("Organization", {"name": f"O{n}"}, tag=n))
+        intents.append(person(n, org_id=Pending(n), employee_number="1"))
+    intents.append(person(400, org_id=Pending(7), employee_number="1"))
+    sent = statements(sample)
+    with sample.write() as connection:
+        outcomes = writer(sample).write(connection, intents, Change("me"))
+    assert [outcome.status for outcome in outcomes] == ["created"] * 800 + ["refused"]
+    assert len(sent) <= CREATING + 10
+
+
+def test_links_between_new_objects_cost_no_statement_each(sample: Database) -> None:
+    intents: list[Intent] = [Create("Team", {"name": "T", "org_id": DEMO}, tag="team")]
+    for n in range(300):
+        intents.append(replace(person(n), tag=n))
+        intents.append(Create("lnkPersonToTeam", {"person_id": Pending(n), "team_id": Pending("team")}))
+    intents.append(Create("lnkPersonToTeam", {"person_id": Pending(5), "team_id": Pending("team")}))
+    sent = statements(sample)
+    with sample.write() as connection:
+        outcomes = writer(sample).write(connection, intents, Change("me"))
+    assert [outcome.status for outcome in outcomes] == ["created"] * 601 + ["refused"]
+    assert len(sent) <= CREATING + 20
 
 
 def test_refused_rows_cost_no_statement_each(sample: Database) -> None:
@@ -319,6 +347,29 @@ def test_a_failing_reaction_is_logged_and_undone_alone(sample: Database) -> None
         assert outcome.id in fetch(sample, connection, "Person", [outcome.id])
         assert count(connection, sample, "Brand") == brands
     assert [entry["event"] for entry in logs] == ["reaction_failed"]
+
+
+def test_a_reaction_that_loses_a_dead_lock_takes_the_write_with_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has undone the whole transaction by then: whoever began it has to begin again."""
+
+    class Loser:
+        def react(self, *_: object) -> None:
+            raise sa.exc.OperationalError("", {}, pymysql.err.OperationalError(1213, "Deadlock found"))
+
+    monkeypatch.setattr(Repeats, "pause", lambda *_: 0.0)
+    attempts: list[int] = []
+
+    def work(connection: sa.Connection) -> list[Outcome]:
+        attempts.append(1)
+        reactions = [Loser()] if len(attempts) == 1 else []
+        return writer(database, reactions=reactions).write(connection, [Create("Brand", {"name": "B"})], Change("me"))
+
+    assert [outcome.status for outcome in database.transact(work)] == ["created"]
+    assert len(attempts) == 2
+    with database.read() as connection:
+        assert count(connection, database, "Brand") == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ SECONDS_PER_MAIL = 0.01
 
 
 async def serve(folder: Path) -> None:
-    """Accept mails until killed."""
+    """Accept mails until killed, or until the other end of the standard input is gone: who started it died."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = count(1)
 
@@ -36,7 +36,7 @@ async def serve(folder: Path) -> None:
     announcement.write_text(str(port))
     announcement.rename(folder / "port")
     async with server:
-        await server.serve_forever()
+        await asyncio.to_thread(sys.stdin.buffer.read)
 
 
 async def _converse(reader: StreamReader, writer: StreamWriter, folder: Path, numbers: count[int]) -> None:

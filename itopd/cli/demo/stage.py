@@ -107,13 +107,13 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 @contextmanager
 def mail_sink(folder: Path) -> Iterator[Path]:
     """Run the local SMTP server; yield the folder where it keeps what it received."""
-    process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "itopd.cli.demo.sink", str(folder)], start_new_session=True
-    )
-    try:
-        yield folder
-    finally:
-        kill_group(process)
+    with subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "itopd.cli.demo.sink", str(folder)], stdin=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            yield folder
+        finally:
+            kill_group(process)
 
 
 def _shown(words: Sequence[str]) -> str:

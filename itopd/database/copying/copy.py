@@ -22,6 +22,7 @@ from itopd.database.copying.target import is_unfinished, mark, require_empty, re
 from itopd.database.copying.values import Limits, Trouble
 from itopd.database.database import Database
 from itopd.database.ddl import create_statements
+from itopd.database.engines import reason
 from itopd.database.locks import HeldLock
 from itopd.database.schema import create_functions
 from itopd.errors import DatabaseError
@@ -167,7 +168,7 @@ def _load(target: Database, writing: Connection, table: CopiedTable, rows: Seque
     except DBAPIError as error:
         raise DatabaseError(
             f"{target.where} refused rows of {table.table.name} "
-            f"with ids from {rows[0][0]} to {rows[-1][0]}: {error.orig}"
+            f"with ids from {rows[0][0]} to {rows[-1][0]}: {reason(error)}"
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from itopd.database.bulk import insert_rows
-from itopd.database.copying.reading import CopiedTable, Row
+from itopd.database.copying.reading import CopiedTable, Row, driver_errors
 
 
 def prepare_session(connection: Connection) -> None:
@@ -33,6 +33,7 @@ def _copy(connection: Connection, table: CopiedTable, rows: Sequence[Row]) -> No
     quote = connection.dialect.identifier_preparer.quote
     driver: Any = connection.connection.dbapi_connection
     columns = ", ".join(map(quote, table.names))
-    with driver.cursor() as cursor, cursor.copy(f"COPY {quote(table.table.name)} ({columns}) FROM STDIN") as copy:
+    statement = f"COPY {quote(table.table.name)} ({columns}) FROM STDIN"
+    with driver_errors(connection), driver.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)

@@ -7,6 +7,7 @@ attachments are never in memory together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib import import_module
@@ -15,8 +16,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
-from itopd.attributes import BINARY_KINDS, Column, ColumnKind, Stored
+from itopd.attributes import BINARY_KINDS, Column, ColumnKind, Stored, rounded
+from itopd.database.engines import reason, where
+from itopd.errors import DatabaseError
 
 Row = tuple[Any, ...]
 """The values of a row as ``Stored``, its id first; texts that are not UTF-8 hold lone surrogates for their bytes."""
@@ -46,7 +50,19 @@ class CopiedTable:
 
 
 def read_rows(connection: Connection, table: CopiedTable) -> Iterator[list[Row]]:
-    """Yield all rows in batches, ordered by id, as the transaction of ``connection`` sees them."""
+    """Yield all rows in batches, ordered by id, as the transaction of ``connection`` sees them.
+
+    Raises :class:`DatabaseError` when the database does not give them.
+    """
+    try:
+        yield from _pages(connection, table)
+    except DBAPIError as error:
+        raise DatabaseError(
+            f"{where(connection.engine.url)} stopped giving rows of {table.table.name}: {reason(error)}"
+        ) from error
+
+
+def _pages(connection: Connection, table: CopiedTable) -> Iterator[list[Row]]:
     quote = connection.dialect.identifier_preparer.quote
     mark = "?" if connection.dialect.name == "sqlite" else "%s"
     columns = ", ".join(map(quote, table.names))
@@ -102,16 +118,33 @@ def _settling(connection: Connection, table: CopiedTable) -> Callable[[Iterator[
 def _decimal(value: Stored, scale: int) -> Stored:
     """Return a number as the column shows it; what is no number stays what it is."""
     try:
-        return None if value is None else Decimal(str(value)).quantize(Decimal(1).scaleb(-scale))
+        return None if value is None else rounded(Decimal(str(value)), scale)
     except InvalidOperation:
         return value
+
+
+@contextmanager
+def driver_errors(connection: Connection) -> Iterator[None]:
+    """Raise what the driver itself raises as SQLAlchemy's ``DBAPIError``; a connection that is broken is given up."""
+    dbapi: Any = connection.dialect.loaded_dbapi
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        yield
+    except dbapi.Error as error:
+        broken = connection.dialect.is_disconnect(error, raw, None)
+        if broken:
+            connection.invalidate(error)
+        raise sa.exc.DBAPIError.instance(
+            None, None, error, dbapi.Error, connection_invalidated=broken, dialect=connection.dialect
+        ) from error
 
 
 def _stream_sqlite(connection: Connection, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
     driver: Any = connection.connection.dbapi_connection
     before, driver.text_factory = driver.text_factory, _decoded
     try:
-        yield from driver.execute(query, parameters)
+        with driver_errors(connection):
+            yield from driver.execute(query, parameters)
     finally:
         driver.text_factory = before
 
@@ -123,14 +156,14 @@ def _decoded(text: bytes) -> str:
 def _stream_mysql(connection: Connection, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
     driver: Any = connection.connection.dbapi_connection
     cursors: Any = import_module(f"{connection.dialect.loaded_dbapi.__name__}.cursors")  # of PyMySQL or mysqlclient
-    with driver.cursor(cursors.SSCursor) as cursor:
+    with driver_errors(connection), driver.cursor(cursors.SSCursor) as cursor:
         cursor.execute(query, parameters)
         yield from cursor
 
 
 def _stream_psycopg(connection: Connection, query: str, parameters: Sequence[Any]) -> Iterator[Row]:
     driver: Any = connection.connection.dbapi_connection
-    with driver.cursor() as cursor:
+    with driver_errors(connection), driver.cursor() as cursor:
         yield from cursor.stream(query, parameters)
 
 

@@ -12,7 +12,7 @@ from itopd.database.database import Database
 from itopd.errors import RefusedError
 
 MARKER: Final = "itopd_unfinished_copy"
-"""Table that is there as long as a copy is not complete; its rows name the tables that the copy makes."""
+"""Table that is there as long as a copy, or a restore on MariaDB, is not complete; its rows name the tables to come."""
 
 _MARKER_TABLE: Final = sa.Table(MARKER, sa.MetaData(), sa.Column("name", sa.String(255), primary_key=True))
 
@@ -28,14 +28,14 @@ def require_finished(database: Database) -> None:
     """Raise :class:`RefusedError` for a database that holds half a copy."""
     if is_unfinished(database):
         raise RefusedError(
-            f"{database.where} holds an unfinished copy (its table {MARKER} says so): if no 'itopd db copy' is at work "
-            "there, copy again with --restart, which empties it first"
+            f"{database.where} holds an unfinished copy (its table {MARKER} says so): if no 'itopd db copy' or 'itopd "
+            "restore' is at work there, copy again with --restart, or restore again with --replace"
         )
 
 
 def require_empty(database: Database) -> None:
-    """Raise :class:`RefusedError` for a database that holds any table."""
-    held = table_names(database)
+    """Raise :class:`RefusedError` for a database that holds any table or view."""
+    held = _names_held(database)
     if MARKER in held:
         require_finished(database)
     if held:
@@ -45,10 +45,10 @@ def require_empty(database: Database) -> None:
         )
 
 
-def table_names(database: Database) -> list[str]:
-    """Return the names of all tables that the database holds."""
+def _names_held(database: Database) -> list[str]:
     with database.read() as connection:
-        return sorted(sa.inspect(connection).get_table_names())
+        inspector = sa.inspect(connection)
+        return sorted([*inspector.get_table_names(), *inspector.get_view_names()])
 
 
 def mark(database: Database, names: Iterable[str]) -> None:

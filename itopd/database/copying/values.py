@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from itopd.attributes import BINARY_KINDS, Column, ColumnKind, Stored
+from itopd.attributes import BINARY_KINDS, MOST_BYTES, Column, ColumnKind, Stored, rounded
 
 
 class Trouble(StrEnum):
@@ -76,11 +76,6 @@ _SQLITE_INTEGERS: Final = {
     ColumnKind.TINYINT_UNSIGNED: (0, 2**63 - 1),
 }
 _ANY_INTEGER: Final = (-(2**63), 2**63 - 1)
-_MYSQL_BYTES: Final = {
-    ColumnKind.TEXT: 2**16 - 1,
-    ColumnKind.TINYBLOB: 2**8 - 1,
-    ColumnKind.BLOB: 2**16 - 1,
-}
 _BYTES_PER_CHARACTER: Final = 4
 _ESCAPED: Final = (b"\0", b"\n", b"\r", b"\x1a", b'"', b"'", b"\\")
 """What takes two bytes in a statement to MySQL."""
@@ -196,14 +191,13 @@ def _integers(column: Column, limits: Limits) -> ColumnRule:
 
 def _decimals(column: Column, limits: Limits) -> ColumnRule:
     bound = Decimal(10) ** (column.length - column.scale)
-    step = Decimal(1).scaleb(-column.scale)
 
     def fault(value: Any) -> Fault | None:  # noqa: ANN401 - whatever the source holds
         if not isinstance(value, Decimal):
             return _wrong_type(value, "a decimal number")
         if not abs(value) < bound:
             return Fault(Trouble.OTHER, f"{value} has more than {column.length - column.scale} digits before the point")
-        if limits.dialect == "sqlite" and Decimal(str(float(value))).quantize(step) != value:
+        if limits.dialect == "sqlite" and rounded(Decimal(str(float(value))), column.scale) != value:
             return Fault(Trouble.OTHER, f"{value} has more digits than SQLite's floating point keeps")
         return None
 
@@ -236,7 +230,7 @@ def _dates(column: Column, limits: Limits) -> ColumnRule:
 
 def _most_bytes(column: Column, limits: Limits) -> int:
     """Return the bytes that the column itself holds."""
-    return _MYSQL_BYTES.get(column.kind, limits.largest) if limits.dialect == "mysql" else limits.largest
+    return MOST_BYTES.get(column.kind, limits.largest) if limits.dialect == "mysql" else limits.largest
 
 
 def _too_many_bytes(data: bytes, column: Column, limits: Limits, *, as_text: bool) -> Fault | None:

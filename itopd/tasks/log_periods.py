@@ -1,17 +1,19 @@
-"""When log files rotate and what they are called then: pure functions (``spec/heartbeat.md`` §10).
+"""How long a log file lasts and what it is called then: pure functions (``spec/heartbeat.md`` §10).
 
 Names are iTop's, with one correction (§12): a month belongs to its calendar year, not to the year of its ISO week.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import PurePath
 from zoneinfo import ZoneInfo
 
 from itopd.errors import SettingsError
-from itopd.heartbeat.wall_clock import moved_forward
+
+NO_ROTATION = "DefaultLogFileNameBuilder"
 
 
 class Rotation(StrEnum):
@@ -22,13 +24,37 @@ class Rotation(StrEnum):
     MONTHLY = "MonthlyRotatingLogFileNameBuilder"
 
     @classmethod
-    def named(cls, name: str) -> Rotation:
-        """Return the rotation a setting names. Raises :class:`SettingsError` for a builder that does not rotate."""
+    def named(cls, name: str) -> Rotation | None:
+        """Return the rotation a setting names; ``None``: files never rotate. Raises :class:`SettingsError`."""
+        if name == NO_ROTATION:
+            return None
         try:
             return cls(name)
         except ValueError:
             known = ", ".join(rotation.value for rotation in cls)
-            raise SettingsError(f"log_filename_builder_impl '{name}' does not rotate files; use {known}") from None
+            raise SettingsError(
+                f"log_filename_builder_impl '{name}' is unknown; use {known}, or {NO_ROTATION} to never rotate"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotating:
+    """When the files of a rotation get a new name, as the heartbeat asks for it."""
+
+    rotation: Rotation
+
+    @property
+    def text(self) -> str:
+        """Return the schedule in words."""
+        return f"{self.rotation.name.lower()} at midnight"
+
+    def first(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the next date."""
+        return next_rotation(self.rotation, now, zone)
+
+    def next(self, planned: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the date after a run, counted from now."""
+        return next_rotation(self.rotation, max(planned, now), zone)
 
 
 def next_rotation(rotation: Rotation, now: datetime, zone: ZoneInfo) -> datetime:
@@ -41,7 +67,8 @@ def next_rotation(rotation: Rotation, now: datetime, zone: ZoneInfo) -> datetime
             day = today + timedelta(days=7 - today.weekday())
         case Rotation.MONTHLY:
             day = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return moved_forward(datetime.combine(day, time()), zone)
+    # A midnight that summer time skips moves on by what the clock skipped.
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
 def is_due(rotation: Rotation, last_modified: datetime, now: datetime, zone: ZoneInfo) -> bool:

@@ -1,0 +1,94 @@
+"""Eight processes race for a thousand due times: each is run exactly once, on every engine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+from collections import Counter
+from datetime import timedelta
+from itertools import islice
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from itopd.clock import FixedClock
+from itopd.heartbeat import Heartbeat, Jobs, Periodic, Task, dispatch
+from itopd.state import Run, RunState, StateStore, SubjectKind, TaskRow, ledger, open_state
+from itopd.state.tasks import OwnTaskRows
+from tests.heartbeat.support import NOW, heartbeat_of, not_called
+from tests.support.engines import EACH_ENGINE, empty_url
+from tests.support.invariants import ALL, assert_at_rest
+
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
+
+PROCESSES = multiprocessing.get_context("fork")  # nothing is open here yet, and eight imports cost more than the race
+RACERS = 8
+TASKS = 200
+ROUNDS = 5
+"""Due times of each task: a thousand in all."""
+
+
+def heartbeat(state: StateStore, clock: FixedClock) -> Heartbeat:
+    tasks = [Task(f"Succeed-{number}", Periodic(10), not_called) for number in range(TASKS)]
+    return heartbeat_of(state, *tasks, rows=OwnTaskRows(state, SubjectKind.TASK), clock=clock)
+
+
+def race(url: str, claimed: Path, seed: int, barrier: Barrier) -> None:
+    """Do whatever is due, in an order of one's own, as a heartbeat does it; write down what was done."""
+    state, order, clock = open_state(url), random.Random(seed), FixedClock(NOW)
+    beat = heartbeat(state, clock)
+    entries = dispatch.entries_of(beat, Jobs())
+    book = os.open(claimed, os.O_WRONLY | os.O_APPEND)
+    for _ in range(ROUNDS):
+        barrier.wait(120)
+        while due := dispatch.look(beat, entries).due:
+            for item in islice(order.sample(due, len(due)), 20):
+                found = dispatch.claim(beat, item)
+                if found is not None:
+                    os.write(book, f"{found.run.name} {found.run.due:%H:%M:%S}\n".encode())
+                    _finish(beat, found.run)
+        clock.advance(10)
+    state.close()
+
+
+def _finish(beat: Heartbeat, run: Run) -> None:
+    beat.task_rows.update(run.name, {"next_run_date": run.next_due})
+    ledger.finish(beat.state, run, succeeded=True, exit_code=0, now=NOW, next_due=run.next_due)
+
+
+def _plan(url: str) -> None:
+    state = open_state(url)
+    beat = heartbeat(state, FixedClock(NOW))
+    beat.task_rows.insert([TaskRow(task.name, next_run_date=NOW) for task in beat.tasks])
+    state.close()
+
+
+@pytest.mark.parametrize("engine", EACH_ENGINE)
+def test_a_thousand_due_times_are_run_once_each_by_eight_processes(engine: str, tmp_path: Path) -> None:
+    book = tmp_path / "claimed"
+    book.touch()
+    with empty_url(engine, tmp_path) as url:
+        _plan(url)
+        barrier = PROCESSES.Barrier(RACERS)
+        racers = [PROCESSES.Process(target=race, args=(url, book, seed, barrier)) for seed in range(RACERS)]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join(240)
+        assert [racer.exitcode for racer in racers] == [0] * RACERS
+        done = Counter(book.read_text().splitlines())
+        wanted = {
+            f"Succeed-{number} {NOW + timedelta(seconds=10 * turn):%H:%M:%S}"
+            for number in range(TASKS)
+            for turn in range(ROUNDS)
+        }
+        assert set(done) == wanted
+        assert set(done.values()) == {1}, "somebody did again what was done"
+        state = open_state(url)
+        runs = ledger.recent(state, ALL)
+        assert Counter(run.state for run in runs) == {RunState.DONE: TASKS * ROUNDS}
+        assert {run.attempts for run in runs} == {1}
+        assert_at_rest(state)
+        state.close()
