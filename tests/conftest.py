@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from itopd.database import Database
@@ -30,6 +31,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         except BlockingIOError:
             return
         drop_leftovers()
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Whatever a test sets up as its log, here or in a run in this process, the tests that follow have their own."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(params=EACH_ENGINE)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import structlog
 
 from itopd.errors import AccessDenied, ItopdError, MissingFile, ModelError
 from itopd.heartbeat import RunOutcome, RunSpec
@@ -22,13 +20,6 @@ from tests.cli.conftest import installed, prepared
 __all__ = ["installed", "prepared"]
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    """A run in this process sets up the log as its settings say: the tests that follow have theirs."""
-    yield
-    structlog.reset_defaults()
 
 
 @dataclass

@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from itopd.errors import SettingsError
 from itopd.settings import Settings
 from itopd.wiring import set_up_log
 from itopd.wiring.log_sink import FileSink, StreamSink
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def _log_into(path: Path, **settings: object) -> None:
