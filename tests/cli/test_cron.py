@@ -65,11 +65,11 @@ def test_one_heartbeat_runs_the_tasks_and_says_so(installed: Place) -> None:
         "BulkExportResultGC",
         "CheckStopWatchThresholds",
         r"Combodo\iTop\Service\Noti",  # cut to its column, as iTop does
+        r"Combodo\iTop\Service\Temp",
         "ExecAsyncTask",
         "InlineImageGC",
         "LogFileRotationProcess",
         "ObsolescenceDateUpdater",
-        "TemporaryObjectGC",
     ]
 
 
