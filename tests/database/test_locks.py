@@ -141,7 +141,10 @@ def test_a_server_that_is_away_is_a_database_error(scheme: str) -> None:
 def kill_holder(database: Database, name: str) -> None:
     with database.connect() as admin:
         if database.dialect == "postgresql":
-            killed = sa.text("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
+            killed = sa.text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks JOIN pg_database d ON d.oid = database "
+                "WHERE locktype = 'advisory' AND d.datname = current_database()"
+            )
             assert admin.execute(killed).scalars().all() == [1]
             return
         holder = admin.scalar(sa.text("SELECT IS_USED_LOCK(:name)"), {"name": name})
