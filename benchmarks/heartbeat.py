@@ -94,8 +94,11 @@ def _configure(place: Place) -> list[str]:
 
 
 def _run(arguments: Sequence[str]) -> float:
+    """Run one command; its modules are compiled to byte code, as those of any installed package."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "itopd", *arguments]
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "itopd", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     seconds = time.perf_counter() - began
     if done.returncode:
         raise JobFailed(f"itopd {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")

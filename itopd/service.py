@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from pydantic import BaseModel
-from structlog.typing import FilteringBoundLogger
 
-from itopd.access import Account, Rights
-from itopd.clock import Clock
-from itopd.database import Database
-from itopd.dictionary import Dictionary
-from itopd.oql import Reader
-from itopd.rules import Rules
-from itopd.settings import Settings
-from itopd.writing import Writer
+if TYPE_CHECKING:  # declaring a service takes none of what running it takes
+    from structlog.typing import FilteringBoundLogger
+
+    from itopd.access import Account, Rights
+    from itopd.clock import Clock
+    from itopd.database import Database
+    from itopd.dictionary import Dictionary
+    from itopd.oql import Reader
+    from itopd.rules import Rules
+    from itopd.settings import Settings
+    from itopd.writing import Writer
 
 
 class Progress(Protocol):

@@ -14,7 +14,7 @@ from typing import Final
 
 from itopd.behaviours.lost import what_is_lost
 from itopd.datamodel import Class, Model
-from itopd.errors import RefusedError, SettingsError
+from itopd.errors import RefusedError
 from itopd.writing import Draft, Issue, Present
 from itopd.writing.protocols import Veto
 
@@ -67,9 +67,6 @@ class UnportedGuard:
     """Refuses to write to classes whose PHP behaviour is not ported, but for those that are allowed."""
 
     def __init__(self, model: Model, allowed: Sequence[str], performed: Ported = MappingProxyType({})) -> None:
-        for name in allowed:
-            if name not in model:
-                raise SettingsError(f"allow_unported names '{name}', which is no class of the data model: correct it")
         self._model = model
         self._allowed = tuple(allowed)
         self._performed = performed

@@ -334,7 +334,7 @@ def detach_command(ctx: click.Context, processes: str | None, wait: int | None) 
     """
     settings = _attached(settings_of(ctx.obj).settings)
     names = None if processes is None else _names(processes)
-    with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
+    with open_application(settings) as application, closing(open_own_state(settings, application.database)) as state:
         outcomes = give_back(
             application.database, state, names, wait=settings.stop_timeout if wait is None else wait, say=_say
         )
@@ -355,7 +355,7 @@ def _take_over(settings: Settings, processes: str | None, wait: int | None) -> i
     unknown = [name for name in names if name not in known]
     if unknown:
         raise SettingsError(f"itopd cannot run {', '.join(unknown)}; it can run: {', '.join(known)}")
-    with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
+    with open_application(settings) as application, closing(open_own_state(settings, application.database)) as state:
         outcomes = take_over(
             application.database,
             state,

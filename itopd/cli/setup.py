@@ -179,8 +179,8 @@ def _check_processes(settings: Settings) -> str:
     if not is_attached(settings):
         return "all of them run here"
     try:
-        with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
-            rows = BackgroundTaskRows(application.database).read()
+        with open_application(settings) as one, closing(open_own_state(settings, one.database)) as state:
+            rows = BackgroundTaskRows(one.database).read()
             owners, contested = owners_of(rows, taken_over.names(state))
     except ItopdError as error:
         raise SettingsError("they can be looked at once the database and the state store are right") from error
@@ -215,7 +215,7 @@ def _check_guard(settings: Settings) -> str:
     try:
         with (
             open_application(settings) as application,
-            closing(open_own_state(settings, application)) as state,
+            closing(open_own_state(settings, application.database)) as state,
         ):
             seen = standing(settings, application.database, state)
     except RefusedError:

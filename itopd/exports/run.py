@@ -18,7 +18,7 @@ from itopd.exports.parameters import ExportParameters
 from itopd.exports.selection import Selection, find_query, select
 from itopd.exports.transliterate import codec_of
 from itopd.objects.phrasebook import count_use
-from itopd.service import Context, Result, Service
+from itopd.service import Context, Result
 from itopd.tabular import date_part, published, stored_writer
 
 
@@ -132,12 +132,4 @@ def _options(context: Context, parameters: ExportParameters) -> Options:
     )
 
 
-SERVICE = Service(
-    name="export",
-    help="Write what an OQL query selects, as csv, json or jsonl.",
-    parameters=ExportParameters,
-    run=run,
-    writes=False,
-)
-
-__all__ = ["SERVICE", "Selection", "run"]
+__all__ = ["Selection", "run"]

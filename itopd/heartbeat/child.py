@@ -13,12 +13,12 @@ import signal
 import threading
 import time
 import traceback
-from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Final, Literal, cast
 
 import structlog
 
+from itopd.deferred import find
 from itopd.errors import ItopdError
 from itopd.heartbeat.run_log import LOGS
 from itopd.heartbeat.runs import ChildEntry, RunOutcome, RunSpec, progress_text
@@ -72,7 +72,7 @@ def give_way() -> None:
 def outcome_of(entry: str, spec: RunSpec, control: Line | FlagControl) -> RunOutcome:
     """Call the entry and turn whatever it raises into a failed outcome."""
     try:
-        return find_entry(entry)(spec, control)
+        return cast("ChildEntry", find(entry))(spec, control)
     except ItopdError as error:
         return RunOutcome(succeeded=False, exit_code=error.exit_code, error=error.message)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - reported in full; one run must not hurt the others
@@ -80,12 +80,6 @@ def outcome_of(entry: str, spec: RunSpec, control: Line | FlagControl) -> RunOut
         return RunOutcome(
             succeeded=False, exit_code=ItopdError.exit_code, error=f"{type(error).__name__}: {error}\n{place}"
         )
-
-
-def find_entry(entry: str) -> ChildEntry:
-    """Return the function that ``module:function`` names."""
-    module, _, function = entry.partition(":")
-    return cast("ChildEntry", getattr(import_module(module), function))
 
 
 def nothing(_spec: RunSpec, _control: object) -> RunOutcome:

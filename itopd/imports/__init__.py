@@ -1,7 +1,7 @@
 """The CSV import (``spec/import.md``): the service ``import``."""
 
+from itopd.deferred import deferred
 from itopd.imports.parameters import Parameters
-from itopd.imports.run import run
 from itopd.service import Service
 
 __all__ = ["SERVICE"]
@@ -10,5 +10,5 @@ SERVICE = Service(
     name="import",
     help="Create and update objects from a CSV file.",
     parameters=Parameters,
-    run=run,
+    run=deferred("itopd.imports.run:run"),
 )

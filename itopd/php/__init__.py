@@ -1,19 +1,5 @@
 """PHP as data: serialized payloads, the literals of ``config-itop.php``, dictionaries. Nothing here runs PHP."""
 
-from itopd.php.codec import PhpError, PhpValue, property_array, serialize, unserialize
-from itopd.php.config import ItopConfig, expand_placeholders, read_config, read_itop_settings
-from itopd.php.dictionaries import DictionaryFile, read_dictionary
+import lazy_loader
 
-__all__ = [
-    "DictionaryFile",
-    "ItopConfig",
-    "PhpError",
-    "PhpValue",
-    "expand_placeholders",
-    "property_array",
-    "read_config",
-    "read_dictionary",
-    "read_itop_settings",
-    "serialize",
-    "unserialize",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

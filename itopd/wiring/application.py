@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -23,19 +22,19 @@ from itopd.access import (
 )
 from itopd.behaviours import BEHAVIOURS, Ported, UnportedGuard
 from itopd.clock import Clock, SystemClock
-from itopd.database import Database, Repeats, open_database, open_fitted_database
-from itopd.datamodel import Lacks, LinkTracking, Model, bundled_model, load_model
-from itopd.dictionary import ENGLISH, AttachedTexts, Dictionary, bundled_dictionary
+from itopd.database import Database
+from itopd.datamodel import Model
+from itopd.dictionary import Dictionary, bundled_dictionary
 from itopd.errors import AccessDenied
 from itopd.oql import Reader
 from itopd.rules import Rules
 from itopd.service import Context, Progress
 from itopd.settings import Settings
 from itopd.wiring import needs
+from itopd.wiring.databases import attached_texts, open_usable_database
+from itopd.wiring.history_guard import HistoryGuard
 from itopd.wiring.maintenance import is_attached, reason_closed
-from itopd.wiring.needs import HistoryGuard
 from itopd.wiring.replica import open_replica
-from itopd.wiring.tables import require_tables
 from itopd.writing import Guard, RightsGuard, Writer
 
 _USERS_WRITE = 1
@@ -143,33 +142,18 @@ class Application:
 def open_application(
     settings: Settings, rules: Rules | None = None, clock: Clock | None = None, *, reads: bool = False
 ) -> Iterator[Application]:
-    """Open the database that the settings name; it is closed at the end.
+    """Open the database that the settings name, and what runs need beside it; it is closed at the end.
 
-    Who only ``reads`` reads from ``read_url`` when that is set (:mod:`itopd.wiring.replica`). Raises
-    :class:`DatabaseError` when it is away or holds no tables of an iTop, :class:`ModelError` for an unusable data
-    model.
+    Who only ``reads`` reads from ``read_url`` when that is set (:mod:`itopd.wiring.replica`). Raises as
+    :func:`itopd.wiring.databases.open_usable_database`.
     """
-    database = open_configured_database(settings)
-    try:
-        require_tables(database, attached=is_attached(settings))
-        needs.require(database.model, "accounts")
+    with open_usable_database(settings) as database:
         dictionary = dictionary_of(settings, database.model)
         guards = guards_of(settings, database.model)
         with open_replica(settings, database) if reads else nullcontext() as replica:
             yield Application(
                 settings, rules or settings.rules, clock or SystemClock(), database, dictionary, guards, replica
             )
-    finally:
-        database.close()
-
-
-def open_configured_database(settings: Settings) -> Database:
-    """Return the database that the settings name, whatever it holds; the caller closes it."""
-    url, zone, prefix = settings.database_url, settings.zone, settings.db_subname
-    repeats = Repeats(settings.db_core_transactions_retry_count, settings.db_core_transactions_retry_delay_ms)
-    if not is_attached(settings):
-        return open_database(url, model_of(settings), zone, prefix, repeats=repeats)
-    return open_fitted_database(url, partial(model_of, settings), zone, prefix, repeats=repeats)
 
 
 def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequence[Guard] = ()) -> Writer:
@@ -178,25 +162,12 @@ def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequenc
 
 
 def guards_of(settings: Settings, model: Model) -> tuple[Guard, ...]:
-    """Return who may veto writes; :class:`SettingsError` when what the settings allow makes no sense."""
+    """Return who may veto writes."""
     if not is_attached(settings):
         return ()
     no_history = needs.lacking(model, "history")
     guards = (HistoryGuard(no_history),) if no_history else ()
     return (*guards, UnportedGuard(model, settings.allow_unported))
-
-
-def model_of(settings: Settings, lacks: Lacks | None = None) -> Model:
-    """Return the data model: the bundled one, or an iTop's own over the bundled core classes.
-
-    Of these, what the database ``lacks`` is left out.
-    """
-    if not settings.data_model:
-        return bundled_model()
-    tracking = LinkTracking(
-        settings.tracking_level_linked_set_default, settings.tracking_level_linked_set_indirect_default
-    )
-    return load_model(settings.data_model, tracking=tracking, name_formats=_name_formats(settings), lacks=lacks)
 
 
 def dictionary_of(settings: Settings, model: Model) -> Dictionary:
@@ -209,24 +180,3 @@ def dictionary_of(settings: Settings, model: Model) -> Dictionary:
             f"labels are the bundled ones: {attached.folder} is no folder; correct itop_root or itop_environment"
         )
     return bundled.with_texts(attached)
-
-
-def attached_texts(settings: Settings) -> AttachedTexts | None:
-    """Return the texts of the attached iTop, nothing read yet; ``None`` without one."""
-    if settings.itop_root is None:
-        return None
-    folder = settings.itop_root / f"env-{settings.itop_environment}" / "dictionaries"
-    return AttachedTexts(folder, structlog.get_logger().warning)
-
-
-def _name_formats(settings: Settings) -> dict[str, str]:
-    """Return class -> format of its friendly name, as the attached iTop's dictionary has it.
-
-    A friendly name is one for everybody here: that of the default language, else the English one.
-    """
-    attached = attached_texts(settings)
-    if attached is None:
-        return {}
-    texts = {**attached.get(ENGLISH, {}), **attached.get(settings.default_language, {})}
-    names = ((key.removeprefix("Class:").partition("/"), text) for key, text in texts.items())
-    return {cls: text for (cls, _, part), text in names if part == "Name"}

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from itopd.backups import BackupPlan, Member, Pace, Programs
 from itopd.clock import Clock
 from itopd.database import Database
 from itopd.errors import SettingsError
 from itopd.settings import Settings
-from itopd.tasks import backup_exec
-
-WEEKLY: Final = {"enabled": "itop_backup_enabled", "week_days": "itop_backup_week_days", "time": "itop_backup_time"}
-"""iTop's names of the three settings of the schedule, and those of :class:`Settings`."""
+from itopd.tasks.backup_exec import backup_exec
 
 
 def back_up(

@@ -9,8 +9,8 @@ from typing import Final
 from pydantic import BaseModel
 
 from itopd import exports, imports
+from itopd.deferred import deferred
 from itopd.errors import SettingsError
-from itopd.php import read_itop_settings
 from itopd.rules import Rules, rules_for
 from itopd.service import Service
 from itopd.settings import (
@@ -87,4 +87,6 @@ def service_names() -> frozenset[str]:
 def load(paths: list[str], overrides: Mapping[str, object], environ: Mapping[str, str]) -> LoadedSettings:
     """Load the settings, those of an attached iTop included; keys of services in the same files are left to them."""
     settings = {name: value for name, value in environ.items() if name != CONFIG_VARIABLE}
-    return load_settings(paths, overrides, settings, read_itop=read_itop_settings, other_known=service_names())
+    return load_settings(
+        paths, overrides, settings, read_itop=deferred("itopd.php:read_itop_settings"), other_known=service_names()
+    )

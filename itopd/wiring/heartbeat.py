@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
 from itopd.clock import SystemClock, to_itop
 from itopd.database import Database
+from itopd.deferred import find
 from itopd.errors import ItopdError
 from itopd.heartbeat import (
     Control,
@@ -31,19 +32,18 @@ from itopd.settings import Settings
 from itopd.settings.urls import masked
 from itopd.state import Owner, StateStore, SubjectKind, taken_over, this_process
 from itopd.tasks.background_rows import BackgroundTaskRows
-from itopd.wiring.application import open_application
 from itopd.wiring.catalogue import load
 from itopd.wiring.config_files import tell_children
+from itopd.wiring.databases import open_usable_database
 from itopd.wiring.guard import Standing, begin, standing, this_account
-from itopd.wiring.jobs import jobs_of, perform_job
+from itopd.wiring.jobs import jobs_of
 from itopd.wiring.lanes import lanes_of, queue_of
 from itopd.wiring.log import set_up_log
 from itopd.wiring.maintenance import is_attached, reason_closed
 from itopd.wiring.model_watch import ModelWatch
 from itopd.wiring.own_state import open_own_state
 from itopd.wiring.queues import queues_of
-from itopd.wiring.tasks import able, tasks_of
-from itopd.wiring.waiting import with_waiting
+from itopd.wiring.tasks import able, tasks_of, with_waiting
 
 CHILD_ENTRY: Final = f"{__name__}:perform_run"
 _WARM: Final = "itopd.wiring.warm"
@@ -70,8 +70,7 @@ def open_heartbeat(
     the one that itopd works on.
     """
     files = tell_children(config)
-    with open_application(settings) as application, closing(open_own_state(settings, application)) as state:
-        database = application.database
+    with open_usable_database(settings) as database, closing(open_own_state(settings, database)) as state:
         watch, executor = ModelWatch(settings, database), ProcessExecutor(CHILD_ENTRY, preload=(_WARM,))
         look = begin if starts else standing
         opened = _Opened(files, log_level, state, database, watch, executor, queue_of(settings), look)
@@ -159,4 +158,4 @@ def perform_run(spec: RunSpec, control: Control) -> RunOutcome:
         if task is None:
             raise ItopdError(f"there is no task {spec.name} in this version of itopd")
         return perform(task, spec, control)
-    return perform_job(settings, spec, control)
+    return cast("RunOutcome", find("itopd.wiring.job_work:perform_job")(settings, spec, control))

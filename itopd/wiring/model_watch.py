@@ -19,7 +19,7 @@ from itopd.clock import to_itop
 from itopd.database import Database
 from itopd.errors import DatabaseError, ItopdError
 from itopd.settings import Settings
-from itopd.wiring.application import attached_texts, open_configured_database
+from itopd.wiring.databases import attached_texts, open_configured_database
 
 _INSTALLATIONS = "ModuleInstallation"
 _SHOWN = 3

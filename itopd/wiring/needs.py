@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from itopd.datamodel import Model
-from itopd.errors import DatabaseError, RefusedError
-from itopd.writing import Draft, Present, Veto
+from itopd.errors import DatabaseError, SettingsError
 
 Purpose = Literal["accounts", "processes", "mails", "history", "drafts", "export results", "news", "temporary objects"]
 
@@ -80,20 +79,15 @@ def lacking(model: Model, purpose: Purpose) -> str:
     )
 
 
-def require(model: Model, purpose: Purpose) -> None:
+def require_parts(model: Model, purpose: Purpose) -> None:
     """Raise :class:`DatabaseError` with :func:`lacking` when there is a reason."""
     reason = lacking(model, purpose)
     if reason:
         raise DatabaseError(reason)
 
 
-class HistoryGuard:
-    """Refuses every write while the history of it could not be recorded."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def prepare(self, present: Present, drafts: Sequence[Draft]) -> Veto:
-        """Raise :class:`RefusedError`."""
-        del present, drafts
-        raise RefusedError(self._reason)
+def require_classes(model: Model, names: Sequence[str]) -> None:
+    """Raise :class:`SettingsError` when ``allow_unported`` names a class that the model does not have."""
+    for name in names:
+        if name not in model:
+            raise SettingsError(f"allow_unported names '{name}', which is no class of the data model: correct it")

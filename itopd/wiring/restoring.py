@@ -15,8 +15,8 @@ from itopd.mail import counts, redirection_of
 from itopd.settings import Settings
 from itopd.state import StateStore, fingerprints, instances, open_state
 from itopd.wiring import needs
-from itopd.wiring.application import open_configured_database
 from itopd.wiring.backups import programs_of
+from itopd.wiring.databases import open_configured_database
 from itopd.wiring.maintenance import is_attached
 
 _SILENT_SECONDS: Final = 120

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Final
 
 from itopd.clock import Clock
 from itopd.database import Database
-from itopd.heartbeat import Task, Waiting
+from itopd.heartbeat import Waiting
 from itopd.mail import MailsWaiting
 from itopd.state import StateStore
-from itopd.tasks import Work, names, next_expiry, temporary_objects_wait, thresholds_wait
-from itopd.wiring.tasks import EFFECTS
+from itopd.tasks import names
+from itopd.tasks.check_stop_watch_thresholds import thresholds_wait
+from itopd.tasks.inline_image_gc import next_expiry
+from itopd.tasks.temporary_object_gc import temporary_objects_wait
+from itopd.tasks.work import Work
+from itopd.wiring.task_work import EFFECTS
 
 
-def with_waiting(tasks: Sequence[Task], database: Database, state: StateStore, clock: Clock) -> tuple[Task, ...]:
-    """Return the tasks, those that can tell whether they have anything to do with their question."""
-    questions = _questions(tasks, database, state, clock)
-    return tuple(replace(task, waiting=questions.get(task.name, task.waiting)) for task in tasks)
+def question_of(name: str, database: Database, state: StateStore, clock: Clock) -> Waiting:
+    """Return what tells whether the task of a name has anything to do; it must be one of those that can tell."""
+    return _QUESTIONS[name](database, state, clock)
 
 
-def _questions(tasks: Sequence[Task], database: Database, state: StateStore, clock: Clock) -> Mapping[str, Waiting]:
-    able = {task.name for task in tasks if task.schedule is not None}
-    questions: dict[str, Waiting] = {}
-    if names.EXEC_ASYNC_TASK in able:
-        questions[names.EXEC_ASYNC_TASK] = MailsWaiting(database, state, clock)
+def _mails(database: Database, state: StateStore, clock: Clock) -> Waiting:
+    return MailsWaiting(database, state, clock)
 
-    def ask(name: str, question: Callable[[Work], bool | datetime]) -> None:
-        if name in able:
-            questions[name] = partial(question, Work(name, database, clock))
 
-    ask(names.INLINE_IMAGE_GC, next_expiry)
-    ask(names.TEMPORARY_OBJECT_GC, temporary_objects_wait)
-    ask(names.CHECK_STOP_WATCH_THRESHOLDS, partial(thresholds_wait, effects=EFFECTS))
-    return questions
+def _drafts(database: Database, _state: StateStore, clock: Clock) -> Waiting:
+    return partial(next_expiry, Work(names.INLINE_IMAGE_GC, database, clock))
+
+
+def _temporary_objects(database: Database, _state: StateStore, clock: Clock) -> Waiting:
+    return partial(temporary_objects_wait, Work(names.TEMPORARY_OBJECT_GC, database, clock))
+
+
+def _thresholds(database: Database, _state: StateStore, clock: Clock) -> Waiting:
+    return partial(thresholds_wait, Work(names.CHECK_STOP_WATCH_THRESHOLDS, database, clock), EFFECTS)
+
+
+_QUESTIONS: Final[Mapping[str, Callable[[Database, StateStore, Clock], Waiting]]] = {
+    names.EXEC_ASYNC_TASK: _mails,
+    names.INLINE_IMAGE_GC: _drafts,
+    names.TEMPORARY_OBJECT_GC: _temporary_objects,
+    names.CHECK_STOP_WATCH_THRESHOLDS: _thresholds,
+}

@@ -6,12 +6,17 @@ Loading the model of an attached iTop takes 0.2 s, too much for a task that runs
 
 import os
 
+import itopd.exports.run
+import itopd.imports.run
+import itopd.wiring.heartbeat
+import itopd.wiring.job_work
+import itopd.wiring.task_work  # noqa: F401 - all five: what runs do, for the children to have it
 from itopd.datamodel import bundled_model
 from itopd.errors import ItopdError
 from itopd.oql import parse
-from itopd.wiring.application import model_of
 from itopd.wiring.catalogue import load
 from itopd.wiring.config_files import config_files
+from itopd.wiring.databases import model_of
 
 try:
     model_of(load(config_files(), {}, os.environ).settings)

@@ -15,7 +15,7 @@ from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.datamodel import bundled_model, load_model
 from itopd.datamodel.declaration import HOOKS
-from itopd.errors import RefusedError, SettingsError
+from itopd.errors import RefusedError
 from itopd.rules import ITOPD
 from itopd.users import PERFORMED
 from itopd.writing import Change, Create, Writer
@@ -73,11 +73,6 @@ def test_an_unported_class_is_refused_until_it_or_a_parent_is_allowed(database: 
     with database.write() as connection:
         (outcome,) = writer(database).write(connection, [Create("Brand", {"name": "b"})], Change("a test"))
     assert outcome.status == "created"
-
-
-def test_what_is_allowed_must_be_a_class(database: Database) -> None:
-    with pytest.raises(SettingsError, match="allow_unported names 'Tickt'"):
-        UnportedGuard(database.model, ["Tickt"])
 
 
 def test_the_refusal_says_what_would_be_lost_for_every_class_and_the_line_that_allows_them_all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -12,8 +13,10 @@ import pytest
 from itopd import __version__
 from itopd.cli import COMMANDS, root
 from itopd.settings import declared_parameters
+from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.wiring import SERVICES, CallParameters
 from tests.cli.calls import Place, call, command, process
+from tests.support.servers import opened
 
 
 def _paths(command: click.Command, context: click.Context, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -41,6 +44,28 @@ def test_the_version_is_told_without_loading_what_only_work_needs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [f"itopd {__version__}", "[]"]
+
+
+def test_a_tick_with_nothing_due_loads_nothing_of_what_runs_do(installed: Place) -> None:
+    """A timer starts it every minute, and mostly for nothing: reading what is due takes none of the work's modules."""
+    with opened(f"sqlite:///{installed.folder}/itopd.db") as database:
+        rows = BackgroundTaskRows(database)
+        assert installed.call("tick").code == 0
+        for row in rows.read():
+            rows.update(row.class_name, {"next_run_date": datetime.now(UTC) + timedelta(days=1)})
+    program = (
+        "import sys\n"
+        "from itopd.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "work = ('imports.run', 'exports.run', 'writing', 'oql', 'objects', 'access', 'behaviours', 'backups',\n"
+        "        'mail.smtp', 'mail.compose', 'wiring.task_work', 'wiring.job_work', 'database.copying.copy')\n"
+        "parts = {f'itopd.{name}' for name in work} | {'aiosmtplib', 'alembic', 'apscheduler', 'lark', 'bcrypt'}\n"
+        "print(sorted(sys.modules.keys() & parts))"
+    )
+    arguments = [sys.executable, "-c", program, "--config", str(installed.config), "tick"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["nothing is due", "[]"], done.stderr
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)

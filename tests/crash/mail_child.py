@@ -9,7 +9,7 @@ from itopd.datamodel import bundled_model
 from itopd.rules import ITOPD
 from itopd.settings import Settings
 from itopd.state import open_state
-from itopd.tasks import exec_async_task
+from itopd.tasks.exec_async_task import exec_async_task
 from tests.support.servers import opened
 
 bundled_model()  # once, in the fork server: what every child would load

@@ -14,8 +14,7 @@ from itopd.errors import SettingsError
 from itopd.heartbeat.tasks import statistics_after
 from itopd.heartbeat.weekly import Weekly
 from itopd.state import TaskRow, TaskStatus
-from itopd.tasks import Rotation
-from itopd.tasks.log_periods import is_due, next_rotation, rotated_name
+from itopd.tasks.log_periods import Rotation, is_due, next_rotation, rotated_name
 from tests.golden.harness import Difference, Vector, check_equal, replays
 
 _BACKUP_TIME = "23:30"

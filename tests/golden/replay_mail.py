@@ -32,7 +32,7 @@ from itopd.php import unserialize
 from itopd.rules import ITOP
 from itopd.settings import Settings
 from itopd.state import open_state
-from itopd.tasks import exec_async_task
+from itopd.tasks.exec_async_task import exec_async_task
 from tests.golden.harness import Difference, Vector, check_equal, instead, replays
 from tests.golden.sample import golden_sample
 from tests.support.servers import PARIS

@@ -17,14 +17,12 @@ from itopd.backups import MANIFEST, BackupPlan, Member, Pace
 from itopd.backups.manifest import SQLITE_DUMP
 from itopd.clock import FixedClock, to_itop
 from itopd.database import Database
-from itopd.tasks import (
-    Work,
-    backup_exec,
-    bulk_export_result_gc,
-    event_notification_newsroom_gc,
-    inline_image_gc,
-    obsolescence_date_updater,
-)
+from itopd.tasks.backup_exec import backup_exec
+from itopd.tasks.bulk_export_result_gc import bulk_export_result_gc
+from itopd.tasks.event_notification_newsroom_gc import event_notification_newsroom_gc
+from itopd.tasks.inline_image_gc import inline_image_gc
+from itopd.tasks.obsolescence_date_updater import obsolescence_date_updater
+from itopd.tasks.work import Work
 from tests.golden.harness import Vector, check_equal, instead, replays
 from tests.golden.sample import golden_sample
 

@@ -24,7 +24,7 @@ from itopd.datamodel import bundled_model
 from itopd.errors import ConflictError, DatabaseError, InputError, ItopdError, RefusedError, SettingsError
 from itopd.heartbeat import Weekly
 from itopd.settings import Settings
-from itopd.tasks import backup_exec
+from itopd.tasks.backup_exec import backup_exec
 from itopd.wiring import back_up as wiring_back_up
 from itopd.wiring import tasks_of
 from tests.cli.calls import wait_until

@@ -14,7 +14,7 @@ from itopd.mail import Address, Message, listing, put_all
 from itopd.rules import ITOP, ITOPD, Rules
 from itopd.settings import Settings
 from itopd.state import open_state
-from itopd.tasks import exec_async_task
+from itopd.tasks.exec_async_task import exec_async_task
 
 NOW = datetime(2027, 2, 10, 9, 0, tzinfo=UTC)
 

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from itopd.database import Database
-from itopd.tasks import bulk_export_result_gc, event_notification_newsroom_gc, inline_image_gc
+from itopd.tasks.bulk_export_result_gc import bulk_export_result_gc
+from itopd.tasks.event_notification_newsroom_gc import event_notification_newsroom_gc
+from itopd.tasks.inline_image_gc import inline_image_gc
 from itopd.tasks.work import BATCH
 from tests.tasks.work import NOW, changes, column, insert, work_on
 

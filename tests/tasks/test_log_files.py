@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from itopd.database import Database
 from itopd.errors import SettingsError
-from itopd.tasks import LogFiles, Rotating, Rotation, log_file_rotation
-from itopd.tasks.log_periods import is_due, next_rotation, rotated_name
+from itopd.tasks.log_file_rotation import LogFiles, log_file_rotation
+from itopd.tasks.log_periods import Rotating, Rotation, is_due, next_rotation, rotated_name
 from tests.support.sample import new_sqlite
 from tests.tasks.work import work_on
 

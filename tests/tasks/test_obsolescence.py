@@ -6,8 +6,7 @@ import sqlalchemy as sa
 
 from itopd.database import Database
 from itopd.datamodel import bundled_model
-from itopd.tasks import obsolescence_date_updater
-from itopd.tasks.obsolescence_date_updater import hierarchies
+from itopd.tasks.obsolescence_date_updater import hierarchies, obsolescence_date_updater
 from itopd.tasks.work import BATCH
 from tests.tasks.work import changes, create, stored, update, work_on
 

@@ -11,8 +11,7 @@ from structlog.testing import capture_logs
 
 from itopd.database import Database
 from itopd.datamodel import bundled_model
-from itopd.tasks import Effects, Reached, check_stop_watch_thresholds
-from itopd.tasks.check_stop_watch_thresholds import MARK, by_table
+from itopd.tasks.check_stop_watch_thresholds import MARK, Effects, Reached, by_table, check_stop_watch_thresholds
 from itopd.tasks.work import BATCH
 from itopd.writing import Change, Update
 from tests.tasks.work import changes, create, stored, update, work_on, writer

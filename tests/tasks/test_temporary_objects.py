@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from itopd.database import Database
 from itopd.errors import SettingsError
-from itopd.tasks import temporary_object_gc
+from itopd.tasks.temporary_object_gc import temporary_object_gc
 from tests.tasks.work import NOW, changes, column, create, insert, work_on
 
 TASK = r"Combodo\iTop\Service\TemporaryObjects\TemporaryObjectGC"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from itopd.database import Database
-from itopd.tasks import Effects, next_expiry, temporary_objects_wait, thresholds_wait
+from itopd.tasks.check_stop_watch_thresholds import Effects, thresholds_wait
+from itopd.tasks.inline_image_gc import next_expiry
+from itopd.tasks.temporary_object_gc import temporary_objects_wait
 from tests.tasks.test_stop_watches import AT, LATER, incident
 from tests.tasks.work import NOW, insert, update, work_on
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.rules import ITOPD
-from itopd.tasks import Work
+from itopd.tasks.work import Work
 from itopd.wiring import writer_of
 from itopd.writing import Change, Create, Writer
 

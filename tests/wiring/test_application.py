@@ -10,11 +10,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from itopd.access import Action
-from itopd.errors import AccessDenied, DatabaseError, ModelError
+from itopd.errors import AccessDenied, DatabaseError, ModelError, SettingsError
 from itopd.oql import Reader
 from itopd.rules import ITOP, ITOPD
 from itopd.settings import Settings
-from itopd.wiring import model_of, open_application
+from itopd.wiring import model_of, open_application, open_heartbeat
 from tests.cli.calls import Place
 from tests.cli.conftest import PASSWORD, installed, prepared
 from tests.support.dictionaries import dictionary_text
@@ -45,6 +45,13 @@ def test_credentials_are_checked(installed: Place) -> None:
         for login, password in [("admin", "wrong"), ("admin", ""), ("nobody", PASSWORD), ("", PASSWORD)]:
             with pytest.raises(AccessDenied):
                 application.account(login, password)
+
+
+def test_what_may_be_written_must_be_a_class_of_the_model(installed: Place) -> None:
+    settings = _settings(installed, allow_unported=["Ticket", "Tickt"])
+    for opened in (open_application(settings), open_heartbeat(settings, [])):
+        with pytest.raises(SettingsError, match="allow_unported names 'Tickt', which is no class"), opened:
+            pass
 
 
 def _give_profile(made: Place, profile: int) -> None:

@@ -4,20 +4,6 @@
 cannot hold are found and named before anything is called done; a copy that is not complete is marked as such.
 """
 
-from itopd.database.copying.copy import CopyRequest, copy_database, simulate_copy
-from itopd.database.copying.report import CopyReport, Problem, Problems, UnholdableValues
-from itopd.database.copying.target import MARKER, require_finished
-from itopd.database.copying.values import Trouble
+import lazy_loader
 
-__all__ = [
-    "MARKER",
-    "CopyReport",
-    "CopyRequest",
-    "Problem",
-    "Problems",
-    "Trouble",
-    "UnholdableValues",
-    "copy_database",
-    "require_finished",
-    "simulate_copy",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
