@@ -33,7 +33,7 @@ from benchmarks.measure import JobFailed
 from benchmarks.sinks import Sink, running_sink
 from itopd import heartbeat
 from itopd.heartbeat import Control, Periodic, ProcessExecutor, RunOutcome, RunSpec, Task
-from itopd.heartbeat.child import give_way
+from itopd.heartbeat.executing.child import give_way
 from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.wiring import open_heartbeat, set_up_log
 from itopd.wiring.heartbeat import perform_run

@@ -12,7 +12,7 @@ from itopd.behaviours import unported_classes
 from itopd.database import Database
 from itopd.database.engines import open_engine, reason
 from itopd.errors import DatabaseError, ItopdError
-from itopd.heartbeat.status import owners_of
+from itopd.heartbeat.seeing.status import owners_of
 from itopd.settings import Settings
 from itopd.settings.urls import masked
 from itopd.state.served import SERVED

@@ -17,7 +17,7 @@ from typing import Final
 from itopd.clock import Clock
 from itopd.database import Database, HeldLock
 from itopd.errors import ConflictError
-from itopd.heartbeat.dispatch import is_abandoned
+from itopd.heartbeat.looking import is_abandoned
 from itopd.state import StateStore, Subject, SubjectKind, TaskStatus, ledger, taken_over
 from itopd.state.taken_over import TakenOver
 from itopd.tasks.background_rows import BackgroundTaskRows, Process

@@ -11,7 +11,7 @@ import click
 
 from itopd.cli.edge import settings_of
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, InputError, MissingFile
-from itopd.heartbeat.crontab import read_crontab
+from itopd.heartbeat.schedules.crontab import read_crontab
 from itopd.settings import Settings
 from itopd.wiring import job_services
 from itopd.wiring.adopted_jobs import Adopted, Source, adopted, masked, write

@@ -6,8 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from itopd.clock import to_itop
-from itopd.heartbeat import Heartbeat, Job, job_control
-from itopd.heartbeat.job_control import Coming, JobCondition, JobView
+from itopd.heartbeat import Heartbeat, Job
+from itopd.heartbeat.jobs import control
+from itopd.heartbeat.jobs.control import Coming, JobCondition, JobView
 from itopd.settings.files import is_secret_name
 from itopd.state import Run, Subject, SubjectKind, ledger
 
@@ -52,7 +53,7 @@ def described(view: JobView, heartbeat: Heartbeat) -> dict[str, object]:
     """Return all that is known about a job."""
     job, zone = view.job, view.job.schedule.zone
     runs = ledger.recent(heartbeat.state, _SHOWN_RUNS, subjects=[Subject(SubjectKind.JOB, job.name)])
-    times = job_control.coming(view, heartbeat.clock.now(), _SHOWN_TIMES)
+    times = control.coming(view, heartbeat.clock.now(), _SHOWN_TIMES)
     seen: dict[str, object] = {
         "job": job.name,
         "file": str(job.path),

@@ -19,9 +19,10 @@ from itopd.cli.progress import terminal_status
 from itopd.cli.reports import print_report
 from itopd.cli.tables import print_table
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, ConflictError, SettingsError
-from itopd.heartbeat import Heartbeat, Job, TickReport, job_control, load_job
-from itopd.heartbeat.job_control import JobView
-from itopd.heartbeat.tick import problems_of
+from itopd.heartbeat import Heartbeat, Job, TickReport, load_job
+from itopd.heartbeat.jobs import control
+from itopd.heartbeat.jobs.control import JobView
+from itopd.heartbeat.problems import problems_of
 from itopd.settings import Settings, parse_arguments
 from itopd.wiring import job_services, open_heartbeat
 
@@ -41,7 +42,7 @@ def list_(config: str | None, as_json: bool) -> None:
     settings = settings_of(config).settings
     with open_heartbeat(settings, settings_files(config)) as beat:
         jobs = beat.load_jobs()
-        found, problems = job_control.views(beat, jobs), problems_of(beat, jobs)
+        found, problems = control.views(beat, jobs), problems_of(beat, jobs)
     if as_json:
         broken = [{"name": one.name, "file": str(one.path), "problem": one.problem} for one in jobs.broken]
         _print_json({"jobs": [listed(view) for view in found], "broken": broken, "problems": problems})
@@ -86,9 +87,9 @@ def next_(config: str | None, name: str | None, count: int, as_json: bool) -> No
     """
     settings = settings_of(config).settings
     with open_heartbeat(settings, settings_files(config)) as beat:
-        wanted = job_control.views(beat, beat.load_jobs()) if name is None else [_view(beat, name)]
+        wanted = control.views(beat, beat.load_jobs()) if name is None else [_view(beat, name)]
         now = beat.clock.now()
-    times = [one for view in wanted for one in job_control.coming(view, now, count)]
+    times = [one for view in wanted for one in control.coming(view, now, count)]
     times = sorted(times, key=lambda one: one.at)[:count]
     if as_json:
         _print_json([{"job": one.name, "at": one.local.isoformat(), "note": one.note} for one in times])
@@ -110,7 +111,7 @@ def pause(config: str | None, name: str) -> None:
     It holds for all heartbeats on this state store, and when the jobs are read anew.
     """
     with open_heartbeat(settings_of(config).settings, settings_files(config)) as beat:
-        done = job_control.pause(beat, name)
+        done = control.pause(beat, name)
     click.echo(f"{name} is paused; 'itopd job resume {name}' ends that" if done else f"{name} was paused already")
 
 
@@ -123,12 +124,12 @@ def resume(ctx: click.Context, name: str) -> None:
     What it missed meanwhile is not run; its next planned time counts. Exit code 1 when it was neither.
     """
     with open_heartbeat(settings_of(ctx.obj).settings, settings_files(ctx.obj)) as beat:
-        done = job_control.resume(beat, name)
+        done = control.resume(beat, name)
         planned = _view(beat, name)
     if not done:
         click.echo(f"{name} was neither paused nor set aside")
         ctx.exit(EXIT_ISSUES)
-    times = job_control.coming(planned, beat.clock.now(), 1)
+    times = control.coming(planned, beat.clock.now(), 1)
     click.echo(f"{name} runs again" + (f", next at {coming_row(times[0])[1]}" if times else ""))
 
 
@@ -170,7 +171,7 @@ def _run_printing(beat: Heartbeat, job: Job, tell: Callable[[str], None]) -> tup
 
 def _with_keys(beat: Heartbeat, settings: Settings, name: str, words: Sequence[str]) -> Job:
     """Return a job with the keys of the command line in place of those of its file."""
-    job = job_control.find(beat.load_jobs(), name)
+    job = control.find(beat.load_jobs(), name)
     given, overlooked = parse_arguments(words)
     if overlooked:
         raise SettingsError("; ".join(overlooked))
@@ -180,8 +181,8 @@ def _with_keys(beat: Heartbeat, settings: Settings, name: str, words: Sequence[s
 
 def _view(beat: Heartbeat, name: str) -> JobView:
     jobs = beat.load_jobs()
-    job_control.find(jobs, name)
-    return next(view for view in job_control.views(beat, jobs) if view.job.name == name)
+    control.find(jobs, name)
+    return next(view for view in control.views(beat, jobs) if view.job.name == name)
 
 
 def _exit_code(report: TickReport) -> int:

@@ -17,7 +17,7 @@ from itopd.database import Database
 from itopd.datamodel import LeftOut
 from itopd.dictionary import ENGLISH
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, AccessDenied, ItopdError, RefusedError, SettingsError
-from itopd.heartbeat.status import owners_of
+from itopd.heartbeat.seeing.status import owners_of
 from itopd.installation import Administrator, install, new_password
 from itopd.mail import names_of, redirection_of
 from itopd.settings import Settings

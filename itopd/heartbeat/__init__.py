@@ -8,35 +8,41 @@
 * :func:`run` is the daemon;
 * :func:`status` looks at everything, :func:`health` judges it.
 
-The way of one run: ``dispatch.look`` > ``dispatch.claim`` > ``Supervisor.carry_out`` > executor > ``child.main`` > the
-child entry of ``wiring`` > the record in the ledger and in the row.
+The way of one run: ``looking.look`` > ``claiming.claim`` > ``executing.Supervisor.carry_out`` > its lane's executor >
+``executing.child.main`` > the child entry of ``wiring`` > the record in the ledger and in the row.
+
+``schedules`` says when, ``jobs`` what jobs are, ``executing`` carries runs out, ``daemon`` stays, ``seeing`` tells.
 """
 
 from itopd.heartbeat.cron import CronEnd, CronLimits, CronReport, Pause, cron
 from itopd.heartbeat.cron_lines import CronLines
-from itopd.heartbeat.daemon import run, run_when_open
-from itopd.heartbeat.dispatch import Held
+from itopd.heartbeat.daemon.daemon import run, run_when_open
+from itopd.heartbeat.daemon.notify import ServiceManager
 from itopd.heartbeat.events import EVENTS
-from itopd.heartbeat.executors import Executor, InlineExecutor, ProcessExecutor
-from itopd.heartbeat.health import Health, health
-from itopd.heartbeat.health import Limits as HealthLimits
-from itopd.heartbeat.job_files import load_job, load_jobs
-from itopd.heartbeat.jobs import BrokenJob, Job, Jobs, JobService
+from itopd.heartbeat.executing.child_processes import ProcessExecutor
+from itopd.heartbeat.executing.executor import Executor
+from itopd.heartbeat.executing.inline import InlineExecutor
+from itopd.heartbeat.executing.records import RunReport
+from itopd.heartbeat.executing.runs import ChildEntry, Control, RunOutcome, RunSpec
+from itopd.heartbeat.jobs.files import load_job, load_jobs
+from itopd.heartbeat.jobs.job import BrokenJob, Job, Jobs, JobService
+from itopd.heartbeat.jobs.run_now import run_now
 from itopd.heartbeat.lanes import Lane
-from itopd.heartbeat.notify import ServiceManager
-from itopd.heartbeat.plain import plain
-from itopd.heartbeat.queueing import QueueAway, RunQueue
-from itopd.heartbeat.runs import ChildEntry, Control, RunOutcome, RunSpec
-from itopd.heartbeat.schedule import Parked, Periodic, Schedule, parse_schedule
-from itopd.heartbeat.seen import LaneSeen, QueueSeen, RunSeen, Standing, Status, SubjectSeen
+from itopd.heartbeat.looking import Held
+from itopd.heartbeat.rounds import TickReport
+from itopd.heartbeat.run_queue import QueueAway, RunQueue
+from itopd.heartbeat.schedules.schedule import Parked, Periodic, Schedule, parse_schedule
+from itopd.heartbeat.schedules.weekly import Weekly
+from itopd.heartbeat.seeing.health import Health, health
+from itopd.heartbeat.seeing.health import Limits as HealthLimits
+from itopd.heartbeat.seeing.plain import plain
+from itopd.heartbeat.seeing.seen import LaneSeen, QueueSeen, RunSeen, Standing, Status, SubjectSeen
+from itopd.heartbeat.seeing.status import status
+from itopd.heartbeat.seeing.status_text import run_facts, seconds_text, status_text, what_came_of_it
+from itopd.heartbeat.seeing.table import by_class_name, status_table
 from itopd.heartbeat.set_aside import release, stop
-from itopd.heartbeat.status import status
-from itopd.heartbeat.status_text import run_facts, seconds_text, status_text, what_came_of_it
-from itopd.heartbeat.supervisor import RunReport
-from itopd.heartbeat.table import by_class_name, status_table
 from itopd.heartbeat.tasks import Task, TaskContext, Waiting, perform, periodic_task, scheduled_task, weekly_task
-from itopd.heartbeat.tick import TickReport, run_now, tick
-from itopd.heartbeat.weekly import Weekly
+from itopd.heartbeat.tick import tick
 from itopd.heartbeat.world import Heartbeat, Reloaded
 
 __all__ = [

@@ -14,14 +14,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from itopd.errors import DatabaseError, ItopdError
-from itopd.heartbeat import dispatch
+from itopd.heartbeat import claiming, looking, row_keeping
 from itopd.heartbeat.cron_lines import CronLines
-from itopd.heartbeat.dispatch import Due, Entry
-from itopd.heartbeat.jobs import Jobs
-from itopd.heartbeat.schedule import Periodic
-from itopd.heartbeat.signals import Signals
-from itopd.heartbeat.supervisor import RunReport, Supervisor
-from itopd.heartbeat.tick import keep_leases, problems_of
+from itopd.heartbeat.daemon.signals import Signals
+from itopd.heartbeat.entries import Entry, entries_of
+from itopd.heartbeat.executing.records import RunReport
+from itopd.heartbeat.executing.side_by_side import keep_leases
+from itopd.heartbeat.executing.supervisor import Supervisor
+from itopd.heartbeat.jobs.job import Jobs
+from itopd.heartbeat.looking import Due
+from itopd.heartbeat.problems import problems_of
+from itopd.heartbeat.schedules.schedule import Periodic
 from itopd.heartbeat.world import AWAY, Heartbeat, reason_of
 from itopd.state import SubjectKind, TaskRow
 from itopd.state.tasks import OwnTaskRows
@@ -97,7 +100,7 @@ class _Cron:
         tasks = [task for task in heartbeat.tasks if task.own or heartbeat.is_ours(task.name)]
         self._problems = problems_of(replace(heartbeat, tasks=tuple(tasks)), Jobs())
         self._names = [task.name for task in tasks if task.schedule is not None]
-        everything = dispatch.entries_of(heartbeat, Jobs())
+        everything = entries_of(heartbeat, Jobs())
         self._entries = [entry for entry in everything if entry.subject.name in self._names]
 
     async def run(self, pause: Pause | None) -> CronReport:
@@ -123,7 +126,7 @@ class _Cron:
         lines = self._lines
         lines.begin(self._limits.seconds, self._limits.pause)
         before = {row.class_name for row in await self._rows()}
-        await asyncio.to_thread(dispatch.synchronise_rows, self._heartbeat, Jobs())
+        await asyncio.to_thread(row_keeping.synchronise_rows, self._heartbeat, Jobs())
         lines.created([row for row in await self._rows() if row.class_name not in before])
         lines.processes(self._names)
         for problem in self._problems:
@@ -144,7 +147,7 @@ class _Cron:
         """Run what is due now, by date; return how the heartbeat ends, if it does."""
         lines, clock = self._lines, self._heartbeat.clock
         rows = await self._rows()
-        picture = await asyncio.to_thread(dispatch.look, self._heartbeat, self._entries)
+        picture = await asyncio.to_thread(looking.look, self._heartbeat, self._entries)
         order = {row.class_name: place for place, row in reversed(list(enumerate(rows)))}
         due = sorted(picture.due, key=lambda item: (item.planned, order[item.row.class_name]))
         if not due:
@@ -167,7 +170,7 @@ class _Cron:
         lines.starting(name, clock.now())
         limited = replace(item, entry=replace(item.entry, until=self._until(item.entry)))
         try:
-            claimed = await asyncio.to_thread(dispatch.claim, self._heartbeat, limited)
+            claimed = await asyncio.to_thread(claiming.claim, self._heartbeat, limited)
             if claimed is None:
                 lines.elsewhere(name)
                 return None

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from itopd.clock import to_itop
 from itopd.errors import ItopdError
-from itopd.heartbeat.supervisor import RunReport
-from itopd.heartbeat.table import planned_table, status_table
+from itopd.heartbeat.executing.records import RunReport
+from itopd.heartbeat.seeing.table import planned_table, status_table
 from itopd.state import TaskRow
 
 _STARTING, _ENDED, _SKIPPING = 49, 42, 40

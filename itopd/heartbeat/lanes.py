@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from itopd.heartbeat.executors import Executor
-from itopd.heartbeat.queueing import RunQueue
+from itopd.heartbeat.executing.executor import Executor
+from itopd.heartbeat.run_queue import RunQueue
 
 LANES = ("mail", "tasks", "synchro", "transfer")
 

@@ -11,42 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
 
 from itopd.clock import to_itop
-from itopd.errors import DatabaseError, ItopdError
-from itopd.state import Run, RunState, Subject, ledger
+from itopd.errors import DatabaseError
+from itopd.heartbeat.entries import Entry
+from itopd.heartbeat.run_queue import RESEND_SECONDS, QueueAway
+from itopd.heartbeat.world import Heartbeat
+from itopd.state import Head, Run, RunState, Subject, ledger
 
-if TYPE_CHECKING:
-    from itopd.heartbeat.dispatch import Entry
-    from itopd.heartbeat.world import Heartbeat
-    from itopd.state import Head
-
-RESEND_SECONDS = 600
-"""A message that no worker has heard for so long is sent again; that it may come twice harms nobody."""
 RETRY_SECONDS = 5
 """One that the broker did not take."""
 _LONG = timedelta(minutes=10)
 """A run that waits longer for a worker is a problem to show."""
-
-
-class QueueAway(ItopdError):
-    """The broker cannot be reached, or refuses; its message says which and why."""
-
-    exit_code = 69
-    kind = "queue_away"
-
-
-class RunQueue(Protocol):
-    """What carries the ids of runs to workers."""
-
-    def send(self, run_id: str, lane: str) -> None:
-        """Send a run's id to the workers of a lane. Raises :class:`QueueAway`."""
-        ...
-
-    def problem(self) -> str:
-        """Try the broker; return what is wrong with it, empty when nothing is."""
-        ...
 
 
 async def send(heartbeat: Heartbeat, run: Run, lane: str) -> str:

@@ -11,15 +11,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from itopd import __version__
 from itopd.clock import to_itop
+from itopd.heartbeat.entries import Entry
 from itopd.heartbeat.world import Heartbeat
 from itopd.state import Head, Run, Subject, SubjectKind, interventions, ledger
-
-if TYPE_CHECKING:
-    from itopd.heartbeat.dispatch import Entry
 
 
 @dataclass(frozen=True, slots=True)

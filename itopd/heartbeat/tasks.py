@@ -9,10 +9,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from itopd.errors import SettingsError
-from itopd.heartbeat.runs import Control, RunOutcome, RunSpec
-from itopd.heartbeat.schedule import Periodic, Schedule
-from itopd.heartbeat.wall_clock import parked
-from itopd.heartbeat.weekly import Weekly
+from itopd.heartbeat.executing.runs import Control, RunOutcome, RunSpec
+from itopd.heartbeat.schedules.schedule import Periodic, Schedule
+from itopd.heartbeat.schedules.wall_clock import parked
+from itopd.heartbeat.schedules.weekly import Weekly
 from itopd.state import RowChange, TaskRow, TaskStatus
 
 SHIPPED = frozenset(
@@ -69,7 +69,7 @@ class Task:
     """itopd's own task: its row is in ``itopd_task``, since iTop would mark a class it does not know removed."""
     problem: str = ""
     waiting: Waiting | None = None
-    """The daemon asks before it makes a run, and makes none while nothing waits (:mod:`itopd.heartbeat.quiet`).
+    """The daemon asks before it makes a run, and makes none while nothing waits (:mod:`itopd.heartbeat.daemon.quiet`).
     ``None``, and everywhere but in the daemon: it runs whenever it is due."""
 
 

@@ -13,9 +13,9 @@ from structlog.typing import FilteringBoundLogger
 
 from itopd.clock import Clock
 from itopd.errors import DatabaseError
-from itopd.heartbeat.jobs import Jobs
+from itopd.heartbeat.jobs.job import Jobs
 from itopd.heartbeat.lanes import Lane
-from itopd.heartbeat.seen import QueueSeen
+from itopd.heartbeat.seeing.seen import QueueSeen
 from itopd.heartbeat.tasks import Task
 from itopd.state import Owner, Run, StateStore, TaskRows, this_process
 

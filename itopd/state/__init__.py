@@ -21,9 +21,9 @@ from itopd.state import (
 from itopd.state.fingerprints import Adoption, Difference, Fingerprint
 from itopd.state.instances import Instance
 from itopd.state.leases import LeaseLost
-from itopd.state.ledger import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
 from itopd.state.opening import open_state
 from itopd.state.owners import Owner, this_process
+from itopd.state.runs import ClaimRefused, Head, Run, RunState, Subject, SubjectKind
 from itopd.state.store import StateStore
 from itopd.state.tasks import RowChange, TaskRow, TaskRows, TaskStatus
 

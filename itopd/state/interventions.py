@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from itopd.state.ledger import UNDER_WAY, RunState, Subject
 from itopd.state.owners import Owner
+from itopd.state.runs import UNDER_WAY, RunState, Subject
 from itopd.state.store import StateStore
 from itopd.state.tables import LEASE, RUN
 

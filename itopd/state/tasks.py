@@ -15,7 +15,7 @@ from typing import Protocol, TypedDict
 
 import sqlalchemy as sa
 
-from itopd.state.ledger import SubjectKind
+from itopd.state.runs import SubjectKind
 from itopd.state.store import StateStore
 from itopd.state.tables import TASK
 

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from itopd.errors import ConflictError, ItopdError, MissingFile
 from itopd.heartbeat import JobService, load_job
-from itopd.heartbeat.cron_text import CronText
-from itopd.heartbeat.crontab import CronLine, OddLine
-from itopd.heartbeat.job_keys import OWN_KEYS
+from itopd.heartbeat.jobs.keys import OWN_KEYS
+from itopd.heartbeat.schedules.cron_text import CronText
+from itopd.heartbeat.schedules.crontab import CronLine, OddLine
 from itopd.rules import ITOP
 from itopd.settings import ParameterFile, read_parameter_files
 from itopd.settings.files import is_secret_name

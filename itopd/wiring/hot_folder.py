@@ -18,8 +18,8 @@ from itopd.errors import (
     MissingFile,
 )
 from itopd.heartbeat import RunOutcome, RunSpec
-from itopd.heartbeat.hot_folder import HotFolder, Watch
-from itopd.heartbeat.taking import Taken, Taker
+from itopd.heartbeat.jobs.hot_folder import HotFolder, Watch
+from itopd.heartbeat.jobs.taking import Taken, Taker
 
 MOST_DEATHS: Final = 2
 """So many processes may die over a file; the next one sets it aside without trying."""

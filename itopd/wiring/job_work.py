@@ -17,7 +17,7 @@ import structlog
 
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, MissingFile
 from itopd.heartbeat import Control, RunOutcome, RunSpec
-from itopd.heartbeat.results import Results
+from itopd.heartbeat.jobs.results import Results
 from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
 from itopd.tabular import published
 from itopd.wiring.application import open_application

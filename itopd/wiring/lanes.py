@@ -47,7 +47,7 @@ def work_off(heartbeat: Heartbeat, settings: Settings, lanes: Sequence[str]) -> 
     if wrong:
         raise SettingsError(f"the lane {wrong[0]} has no workers; the lanes that have are: {', '.join(remote)}")
     app = _app(settings)
-    from itopd.heartbeat.celery_worker import serve  # noqa: PLC0415 - only a worker needs it
+    from itopd.heartbeat.executing.celery_worker import serve  # noqa: PLC0415 - only a worker needs it
 
     return serve(heartbeat, app, settings.celery_prefix, list(lanes or remote))
 
@@ -66,14 +66,14 @@ def queue_of(settings: Settings) -> RunQueue | None:
     if not celery_lanes(settings):
         return None
     app = _app(settings)
-    from itopd.heartbeat.celery_queue import CeleryQueue  # noqa: PLC0415 - an extra, and slow to import
+    from itopd.heartbeat.executing.celery_queue import CeleryQueue  # noqa: PLC0415 - an extra, and slow to import
 
     return CeleryQueue(app, settings.celery_prefix)
 
 
 def _app(settings: Settings) -> Celery:
     try:
-        from itopd.heartbeat.celery_queue import celery_app  # noqa: PLC0415 - an extra, and slow to import
+        from itopd.heartbeat.executing.celery_queue import celery_app  # noqa: PLC0415 - an extra, and slow to import
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"a lane's executor is celery, but {error.name} is not installed: pip install 'itopd[celery]'"

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 import structlog
 from pydantic import SecretStr
 
-from itopd.heartbeat.run_log import LOGS
+from itopd.heartbeat.seeing.run_log import LOGS
 from itopd.settings import Settings
 from itopd.settings.files import is_secret_name
 from itopd.wiring.log_sink import FileSink, Sink, StreamSink

@@ -15,6 +15,7 @@ from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.errors import ConflictError
 from itopd.state import (
+    Run,
     RunState,
     StateStore,
     Subject,
@@ -181,7 +182,7 @@ def test_a_run_under_way_is_awaited_before_its_process_is_given_back(site: Site)
         site.state, Subject(SubjectKind.TASK, MAILS), due=NOW, next_due=NOW + timedelta(seconds=2),
         owner=this_process(), seen=None, now=NOW, lease_seconds=60,
     )  # fmt: skip
-    assert isinstance(run, ledger.Run)
+    assert isinstance(run, Run)
     with pytest.raises(ConflictError, match=r"ExecAsyncTask still run\(s\) here.*call this again"):
         site.give()
     assert site.statuses()[MAILS] == "paused"

@@ -80,8 +80,8 @@ def workers_of(options: Mapping[str, Any]) -> tuple[RunQueue | None, Callable[[H
     """Return the queue of the tasks, if they have one, and what a worker does."""
     if "broker" not in options:
         return None, run
-    from itopd.heartbeat.celery_queue import CeleryQueue, celery_app  # noqa: PLC0415 - an extra
-    from itopd.heartbeat.celery_worker import serve  # noqa: PLC0415
+    from itopd.heartbeat.executing.celery_queue import CeleryQueue, celery_app  # noqa: PLC0415 - an extra
+    from itopd.heartbeat.executing.celery_worker import serve  # noqa: PLC0415
 
     app, prefix = celery_app(options["broker"], options["prefix"], ["tasks"], 3600), str(options["prefix"])
     return CeleryQueue(app, prefix), lambda heartbeat: serve(heartbeat, app, prefix, ["tasks"])

@@ -48,7 +48,7 @@ def stop(*processes: Daemon) -> None:
 
 
 def test_a_run_of_a_killed_worker_is_finished_once_by_another(world: World, broker: Broker) -> None:
-    from itopd.heartbeat.celery_queue import CeleryQueue, celery_app  # noqa: PLC0415 - an extra
+    from itopd.heartbeat.executing.celery_queue import CeleryQueue, celery_app  # noqa: PLC0415 - an extra
 
     use(world, broker)
     world.pipes("Wait")

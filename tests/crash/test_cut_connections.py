@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from itopd.clock import FixedClock
 from itopd.errors import DatabaseError
 from itopd.heartbeat import Heartbeat, InlineExecutor, Periodic, RunOutcome, RunSpec, Task, tick
-from itopd.heartbeat.executors import InlineRun
+from itopd.heartbeat.executing.inline import InlineRun
 from itopd.state import RunState, StateStore, SubjectKind, ledger, open_state
 from itopd.state.tasks import OwnTaskRows
 from tests.crash.daemons import World
@@ -85,7 +85,7 @@ class Site:
 
 @pytest.fixture(params=[marked("mariadb"), marked("postgresql")])
 def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setattr("itopd.heartbeat.supervisor.pauses", lambda: lambda _attempt: 0.05)
+    monkeypatch.setattr("itopd.heartbeat.executing.supervisor.pauses", lambda: lambda _attempt: 0.05)
     port = {"mariadb": MARIADB_PORT, "postgresql": POSTGRESQL_PORT}[request.param]
     with ExitStack() as stack:
         proxy = stack.enter_context(proxy_to(port))

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from itopd.clock import FixedClock
-from itopd.heartbeat import Heartbeat, Jobs, Periodic, Task, dispatch
+from itopd.heartbeat import Heartbeat, Jobs, Periodic, Task, claiming, looking
+from itopd.heartbeat.entries import entries_of
 from itopd.state import Run, RunState, StateStore, SubjectKind, TaskRow, ledger, open_state
 from itopd.state.tasks import OwnTaskRows
 from tests.heartbeat.support import NOW, heartbeat_of, not_called
@@ -39,13 +40,13 @@ def race(url: str, claimed: Path, seed: int, barrier: Barrier) -> None:
     """Do whatever is due, in an order of one's own, as a heartbeat does it; write down what was done."""
     state, order, clock = open_state(url), random.Random(seed), FixedClock(NOW)
     beat = heartbeat(state, clock)
-    entries = dispatch.entries_of(beat, Jobs())
+    entries = entries_of(beat, Jobs())
     book = os.open(claimed, os.O_WRONLY | os.O_APPEND)
     for _ in range(ROUNDS):
         barrier.wait(120)
-        while due := dispatch.look(beat, entries).due:
+        while due := looking.look(beat, entries).due:
             for item in islice(order.sample(due, len(due)), 20):
-                found = dispatch.claim(beat, item)
+                found = claiming.claim(beat, item)
                 if found is not None:
                     os.write(book, f"{found.run.name} {found.run.due:%H:%M:%S}\n".encode())
                     _finish(beat, found.run)

@@ -11,8 +11,8 @@ import structlog
 
 from itopd.clock import from_itop, to_itop
 from itopd.errors import SettingsError
+from itopd.heartbeat.schedules.weekly import Weekly
 from itopd.heartbeat.tasks import statistics_after
-from itopd.heartbeat.weekly import Weekly
 from itopd.state import TaskRow, TaskStatus
 from itopd.tasks.log_periods import Rotation, is_due, next_rotation, rotated_name
 from tests.golden.harness import Difference, Vector, check_equal, replays

@@ -17,7 +17,7 @@ import structlog
 from itopd.clock import Clock, FixedClock
 from itopd.errors import SettingsError
 from itopd.heartbeat import Control, Heartbeat, InlineExecutor, Jobs, Lane, RunOutcome, RunQueue, RunSpec, Task
-from itopd.heartbeat.executors import Executor
+from itopd.heartbeat.executing.executor import Executor
 from itopd.state import RowChange, StateStore, TaskRow, TaskRows
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from itopd.clock import FixedClock
-from itopd.heartbeat import Jobs, Periodic, Task, dispatch, tick
-from itopd.heartbeat.cron_text import CronText
-from itopd.heartbeat.quiet import QuietTasks
-from itopd.heartbeat.schedule import Schedule, after_set_back
+from itopd.heartbeat import Jobs, Periodic, Task, looking, tick
+from itopd.heartbeat.daemon.quiet import QuietTasks
+from itopd.heartbeat.entries import entries_of
+from itopd.heartbeat.schedules.cron_text import CronText
+from itopd.heartbeat.schedules.schedule import Schedule, after_set_back
 from itopd.state import StateStore, ledger
 from tests.heartbeat.support import NOW, MemoryRows, heartbeat_of, not_called
 from tests.support.invariants import ALL, assert_at_rest
@@ -67,10 +68,10 @@ def test_a_quiet_task_is_asked_again_when_the_clock_was_set_back(state: StateSto
 
     beat = heartbeat_of(state, Task("Succeed", Periodic(2), not_called, waiting=waiting), rows=rows, clock=clock)
     tick(beat)
-    quiet, entries = QuietTasks(beat), dispatch.entries_of(beat, Jobs())
+    quiet, entries = QuietTasks(beat), entries_of(beat, Jobs())
     for seconds in (10, -HOUR, 2):
         clock.advance(seconds)
-        seen = dispatch.look(beat, entries)
+        seen = looking.look(beat, entries)
         quiet.awake(seen.due, seen.later)
         assert asked[-1] == clock.now()
         planned = rows.one("Succeed").next_run_date

@@ -155,7 +155,7 @@ def broken(*_: object) -> None:
 
 def test_a_database_that_goes_away_with_a_process_ends_it(state: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     heartbeat = beat_of(state, "Task", "Other")
-    monkeypatch.setattr("itopd.heartbeat.dispatch.claim", broken)
+    monkeypatch.setattr("itopd.heartbeat.claiming.claim", broken)
     report, out = beat(heartbeat)
     assert (report.end, SEEN) == (CronEnd.AWAY, [])
     assert "ERROR : 'Server has gone away' thrown when processing Task  (error_code=2006)\n" in out
@@ -163,7 +163,7 @@ def test_a_database_that_goes_away_with_a_process_ends_it(state: StateStore, mon
 
 def test_a_database_that_is_away_at_the_start_is_raised(state: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
     heartbeat = beat_of(state, "Task")
-    monkeypatch.setattr("itopd.heartbeat.dispatch.synchronise_rows", broken)
+    monkeypatch.setattr("itopd.heartbeat.row_keeping.synchronise_rows", broken)
     with pytest.raises(DatabaseError, match="the database went away: Server has gone away"):
         beat(heartbeat)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from itopd.heartbeat.cron_text import CronText
+from itopd.heartbeat.schedules.cron_text import CronText
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 NAMES = sorted(available_timezones() - {"localtime"})

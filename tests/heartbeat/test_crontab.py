@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itopd.heartbeat.crontab import CronLine, OddLine, read_crontab
+from itopd.heartbeat.schedules.crontab import CronLine, OddLine, read_crontab
 
 SYSTEM = """# /etc/crontab: system-wide crontab
 SHELL=/bin/sh

@@ -11,7 +11,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from structlog.testing import capture_logs
 
 from itopd.heartbeat import EVENTS, InlineExecutor, Periodic, RunSpec, Task, run
-from itopd.heartbeat.executors import InlineRun
+from itopd.heartbeat.executing.inline import InlineRun
 from itopd.state import RunState, StateStore, TaskRow, ledger
 from tests.heartbeat.support import NOW, MemoryRows, heartbeat_of, not_called
 

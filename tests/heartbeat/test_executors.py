@@ -16,8 +16,21 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from itopd.heartbeat import Jobs, Periodic, ProcessExecutor, RunOutcome, RunSpec, Task, child, dispatch, tick
-from itopd.heartbeat.supervisor import Supervisor
+from itopd.heartbeat import (
+    Jobs,
+    Periodic,
+    ProcessExecutor,
+    RunOutcome,
+    RunSpec,
+    Task,
+    claiming,
+    looking,
+    tick,
+)
+from itopd.heartbeat.entries import entries_of
+from itopd.heartbeat.executing import child
+from itopd.heartbeat.executing.supervisor import Supervisor
+from itopd.heartbeat.row_keeping import synchronise_rows
 from itopd.state import RowChange, RunState, StateStore, SubjectKind, ledger
 from tests.heartbeat.support import NOW, MemoryRows, heartbeat_of, not_called
 
@@ -144,9 +157,9 @@ def test_a_heartbeat_that_gives_up_leaves_no_child_behind(state: StateStore, tmp
     )
 
     async def aborted() -> multiprocessing.process.BaseProcess:
-        dispatch.synchronise_rows(heartbeat, Jobs())
-        (due,) = dispatch.look(heartbeat, dispatch.entries_of(heartbeat, Jobs())).due
-        claimed = dispatch.claim(heartbeat, due)
+        synchronise_rows(heartbeat, Jobs())
+        (due,) = looking.look(heartbeat, entries_of(heartbeat, Jobs())).due
+        claimed = claiming.claim(heartbeat, due)
         assert claimed is not None
         run = asyncio.create_task(Supervisor(heartbeat).carry_out(claimed))
         pid = int(await asyncio.to_thread((tmp_path / "started-Stubborn").read_text))

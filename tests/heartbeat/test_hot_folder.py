@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from itopd.errors import MissingFile, SettingsError
-from itopd.heartbeat.hot_folder import HotFolder, Signature, Watch, working_folder
-from itopd.heartbeat.taking import Taken, Taker
+from itopd.heartbeat.jobs.hot_folder import HotFolder, Signature, Watch, working_folder
+from itopd.heartbeat.jobs.taking import Taken, Taker
 
 
 def watched(folder: Path, pattern: str = "*.csv") -> Watch:

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from itopd.heartbeat import Job, parse_schedule
-from itopd.heartbeat.job_control import JobCondition, JobView, coming
-from itopd.heartbeat.job_plan import Plan
-from itopd.heartbeat.results import Results
-from itopd.heartbeat.schedule import Schedule
-from itopd.heartbeat.weekly import Weekly
+from itopd.heartbeat.jobs.control import JobCondition, JobView, coming
+from itopd.heartbeat.jobs.plan import Plan
+from itopd.heartbeat.jobs.results import Results
+from itopd.heartbeat.schedules.schedule import Schedule
+from itopd.heartbeat.schedules.weekly import Weekly
 from itopd.state import TaskRow
 
 PARIS = ZoneInfo("Europe/Paris")

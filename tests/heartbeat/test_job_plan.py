@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itopd.heartbeat.cron_text import CronText
-from itopd.heartbeat.job_plan import Misfire, Plan, Retries
-from itopd.heartbeat.schedule import Periodic, backed_off
-from itopd.heartbeat.windows import Window
+from itopd.heartbeat.jobs.plan import Misfire, Plan, Retries
+from itopd.heartbeat.jobs.windows import Window
+from itopd.heartbeat.schedules.cron_text import CronText
+from itopd.heartbeat.schedules.schedule import Periodic, backed_off
 
 PARIS = ZoneInfo("Europe/Paris")
 NIGHT = Window(time(22), time(4))

@@ -10,12 +10,24 @@ import pytest
 from structlog.testing import capture_logs
 
 from itopd.clock import FixedClock
-from itopd.heartbeat import Heartbeat, Job, Jobs, Periodic, dispatch, load_jobs, parse_schedule, status, tick
-from itopd.heartbeat.hot_folder import HotFolder, Watch
-from itopd.heartbeat.job_plan import Misfire, Plan, Retries, Watching
-from itopd.heartbeat.jobs import JobService
-from itopd.heartbeat.results import Results
-from itopd.heartbeat.windows import Window
+from itopd.heartbeat import (
+    Heartbeat,
+    Job,
+    Jobs,
+    Periodic,
+    load_jobs,
+    looking,
+    parse_schedule,
+    status,
+    tick,
+)
+from itopd.heartbeat.entries import entries_of
+from itopd.heartbeat.jobs.hot_folder import HotFolder, Watch
+from itopd.heartbeat.jobs.job import JobService
+from itopd.heartbeat.jobs.plan import Misfire, Plan, Retries, Watching
+from itopd.heartbeat.jobs.results import Results
+from itopd.heartbeat.jobs.windows import Window
+from itopd.heartbeat.row_keeping import synchronise_rows
 from itopd.state import RunState, StateStore, Subject, SubjectKind, TaskRow, TaskStatus, ledger
 from itopd.state.tasks import OwnTaskRows
 from tests.heartbeat.support import NOW, PARIS, heartbeat_of
@@ -123,7 +135,7 @@ class TestHotFolders:
         clock.advance(12 * 3600)
         assert tick(heartbeat).runs == ()
         clock.advance(12 * 3600)
-        (head,) = dispatch.look(heartbeat, dispatch.entries_of(heartbeat, heartbeat.load_jobs())).due
+        (head,) = looking.look(heartbeat, entries_of(heartbeat, heartbeat.load_jobs())).due
         assert head.entry.subject.name == "Succeed"
 
     def test_a_fresh_file_is_looked_at_again_as_soon_as_it_may_be_complete(
@@ -131,15 +143,15 @@ class TestHotFolders:
     ) -> None:
         clock = FixedClock(NOW)
         heartbeat = self.watching(state, tmp_path / "in", clock)
-        entries = dispatch.entries_of(heartbeat, heartbeat.load_jobs())
-        dispatch.synchronise_rows(heartbeat, heartbeat.load_jobs())
-        assert dispatch.look(heartbeat, entries).later == {}
+        entries = entries_of(heartbeat, heartbeat.load_jobs())
+        synchronise_rows(heartbeat, heartbeat.load_jobs())
+        assert looking.look(heartbeat, entries).later == {}
         (tmp_path / "in" / "a.csv").touch()
-        seen = dispatch.look(heartbeat, entries)
+        seen = looking.look(heartbeat, entries)
         (again,) = seen.later.values()
         assert (seen.due, again - NOW) == ((), timedelta(seconds=2.1))
         clock.advance(2.1)
-        assert [item.entry.subject.name for item in dispatch.look(heartbeat, entries).due] == ["Succeed"]
+        assert [item.entry.subject.name for item in looking.look(heartbeat, entries).due] == ["Succeed"]
 
     def test_a_bad_file_does_not_delay_the_next_but_a_failing_job_pauses(self) -> None:
         watch = Watch.parse("in/*.csv")
@@ -159,10 +171,10 @@ class TestHotFolders:
         (tmp_path / "in").rmdir()
         with capture_logs() as logs:
             for _ in range(2):
-                assert not dispatch.has_work(heartbeat, one)
+                assert not looking.has_work(heartbeat, one)
             assert "in cannot be read (No such file or directory)" in status(heartbeat).problems[0]
             (tmp_path / "in").mkdir()
-            dispatch.has_work(heartbeat, one)
+            looking.has_work(heartbeat, one)
         assert [entry["event"] for entry in logs] == ["folder_away", "folder_back"]
         assert status(heartbeat).problems == ()
 

@@ -9,9 +9,9 @@ import pytest
 
 from itopd.errors import SettingsError
 from itopd.heartbeat import Jobs, JobService, Periodic, load_job, load_jobs
-from itopd.heartbeat.hot_folder import Watch
-from itopd.heartbeat.job_plan import Misfire, Plan, Retries
-from itopd.heartbeat.jobs import synchronise_jobs
+from itopd.heartbeat.jobs.hot_folder import Watch
+from itopd.heartbeat.jobs.job import synchronise_jobs
+from itopd.heartbeat.jobs.plan import Misfire, Plan, Retries
 from itopd.settings import ParameterFile
 from itopd.state import TaskRow, TaskStatus
 from tests.heartbeat.support import NOW, PARIS

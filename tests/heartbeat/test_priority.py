@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from itopd.heartbeat import Control, ProcessExecutor, RunOutcome, RunSpec
-from itopd.heartbeat.executors import _WARM_UP
+from itopd.heartbeat.executing.child_processes import _WARM_UP
 from itopd.state import SubjectKind
 
 

@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 
 from itopd.clock import FixedClock
 from itopd.heartbeat import Heartbeat, Periodic, QueueAway, Task, status, status_text, tick
-from itopd.heartbeat.dispatch import Claimed
-from itopd.heartbeat.remote_runs import claim_by_id
-from itopd.heartbeat.supervisor import RunReport, Supervisor
+from itopd.heartbeat.claiming import Claimed
+from itopd.heartbeat.executing.records import RunReport
+from itopd.heartbeat.executing.remote_runs import claim_by_id
+from itopd.heartbeat.executing.supervisor import Supervisor
 from itopd.state import Owner, Run, RunState, StateStore, Subject, SubjectKind, TaskStatus, ledger, this_process
 from itopd.state.tables import LEASE
 from tests.heartbeat.support import NOW, PARIS, MemoryRows, heartbeat_of, not_called

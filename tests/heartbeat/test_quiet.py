@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.heartbeat import Heartbeat, Periodic, Task, tick
-from itopd.heartbeat.dispatch import Due, entries_of, look
-from itopd.heartbeat.jobs import Jobs
-from itopd.heartbeat.quiet import QuietTasks
+from itopd.heartbeat.daemon.quiet import QuietTasks
+from itopd.heartbeat.entries import entries_of
+from itopd.heartbeat.jobs.job import Jobs
+from itopd.heartbeat.looking import Due, look
 from itopd.state import StateStore, Subject, SubjectKind, TaskRow, TaskRows, ledger
 from itopd.state.tasks import OwnTaskRows
 from itopd.tasks.background_rows import BackgroundTaskRows

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itopd.heartbeat.results import Results
+from itopd.heartbeat.jobs.results import Results
 from tests.heartbeat.support import NOW, PARIS
 
 OTHERS = (

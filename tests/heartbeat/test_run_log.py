@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from itopd.heartbeat import InlineExecutor, ProcessExecutor, tick
-from itopd.heartbeat.executors import Executor
-from itopd.heartbeat.run_log import RunLogs
+from itopd.heartbeat.executing.executor import Executor
+from itopd.heartbeat.seeing.run_log import RunLogs
 from itopd.state import StateStore, ledger, run_logs
 from tests.heartbeat.support import heartbeat_of
 from tests.heartbeat.test_executors import ENTRY, task

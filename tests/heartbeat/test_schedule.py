@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from itopd.clock import to_itop
 from itopd.errors import SettingsError
-from itopd.heartbeat.cron_text import CronText
-from itopd.heartbeat.schedule import Periodic, backed_off, parse_schedule
-from itopd.heartbeat.wall_clock import disambiguated, end_of_gap, is_skipped, moved_forward, parked
-from itopd.heartbeat.weekly import Weekly
+from itopd.heartbeat.schedules.cron_text import CronText
+from itopd.heartbeat.schedules.schedule import Periodic, backed_off, parse_schedule
+from itopd.heartbeat.schedules.wall_clock import disambiguated, end_of_gap, is_skipped, moved_forward, parked
+from itopd.heartbeat.schedules.weekly import Weekly
 
 PARIS = ZoneInfo("Europe/Paris")
 

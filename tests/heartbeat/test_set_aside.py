@@ -28,9 +28,9 @@ from itopd.heartbeat import (
     stop,
     tick,
 )
-from itopd.heartbeat.executors import InlineRun
-from itopd.heartbeat.job_plan import Plan
-from itopd.heartbeat.results import Results
+from itopd.heartbeat.executing.inline import InlineRun
+from itopd.heartbeat.jobs.plan import Plan
+from itopd.heartbeat.jobs.results import Results
 from itopd.state import RunState, StateStore, Subject, SubjectKind, interventions, ledger, this_process
 from tests.heartbeat.support import NOW, PARIS, heartbeat_of, not_called
 

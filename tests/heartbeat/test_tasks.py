@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopd.heartbeat import Periodic, Task, Weekly, periodic_task, status_table, weekly_task
+from itopd.heartbeat.schedules.wall_clock import parked
 from itopd.heartbeat.tasks import SHIPPED, statistics_after, synchronise
-from itopd.heartbeat.wall_clock import parked
 from itopd.state import TaskRow, TaskStatus
 from tests.heartbeat.support import NOW, PARIS, not_called
 

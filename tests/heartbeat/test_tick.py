@@ -21,15 +21,17 @@ from itopd.heartbeat import (
     RunReport,
     Task,
     TickReport,
-    dispatch,
     run_now,
     status,
     status_text,
     tick,
 )
-from itopd.heartbeat.job_plan import Plan
-from itopd.heartbeat.jobs import BrokenJob
-from itopd.heartbeat.results import Results
+from itopd.heartbeat.claiming import claim
+from itopd.heartbeat.entries import entries_of
+from itopd.heartbeat.jobs.job import BrokenJob
+from itopd.heartbeat.jobs.plan import Plan
+from itopd.heartbeat.jobs.results import Results
+from itopd.heartbeat.looking import Due, look_at
 from itopd.state import (
     Owner,
     RowChange,
@@ -202,9 +204,9 @@ class TestRunNow:
         heartbeat = heartbeat_of(state, load_jobs=lambda: jobs, clock=clock)
         tick(heartbeat)
         clock.advance(5 * 3600)
-        found = dispatch.look_at(heartbeat, dispatch.entries_of(heartbeat, jobs)[0])
-        assert isinstance(found, dispatch.Due)
-        claimed = dispatch.claim(heartbeat, found)
+        found = look_at(heartbeat, entries_of(heartbeat, jobs)[0])
+        assert isinstance(found, Due)
+        claimed = claim(heartbeat, found)
         assert claimed is not None
         if handed_back:
             ledger.hand_back(state, claimed.run, reason="itopd stops")
@@ -387,7 +389,7 @@ def test_every_logged_event_is_documented(state: StateStore) -> None:
 
 def test_the_events_in_the_code_are_those_documented() -> None:
     package = Path(__file__).parents[2] / "itopd" / "heartbeat"
-    code = "".join(path.read_text() for path in package.glob("*.py") if path.name != "events.py")
+    code = "".join(path.read_text() for path in package.rglob("*.py") if path.name != "events.py")
     assert [event for event in EVENTS if f'"{event}"' not in code] == []
 
 

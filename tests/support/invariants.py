@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from itopd.database import Database
 from itopd.state import Owner, Run, RunState, StateStore, ledger
-from itopd.state.ledger import UNDER_WAY
 from itopd.state.mail_claims import MAIL_CLAIM
 from itopd.state.owners import process_is_alive
+from itopd.state.runs import UNDER_WAY
 from itopd.state.tables import LEASE, RUN
 
 ALL = 1_000_000

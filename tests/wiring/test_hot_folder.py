@@ -14,8 +14,8 @@ import pytest
 
 from itopd.errors import ConflictError, DatabaseError, InputError, ItopdError, SettingsError
 from itopd.heartbeat import RunOutcome, RunSpec
-from itopd.heartbeat.hot_folder import Watch
-from itopd.heartbeat.taking import Taker
+from itopd.heartbeat.jobs.hot_folder import Watch
+from itopd.heartbeat.jobs.taking import Taker
 from itopd.state import SubjectKind
 from itopd.wiring.hot_folder import perform_on_file
 

@@ -10,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from itopd.heartbeat import Heartbeat
-from itopd.heartbeat.dispatch import entries_of, look, synchronise_rows
-from itopd.heartbeat.quiet import QuietTasks
+from itopd.heartbeat.daemon.quiet import QuietTasks
+from itopd.heartbeat.entries import entries_of
+from itopd.heartbeat.looking import look
+from itopd.heartbeat.row_keeping import synchronise_rows
 from itopd.settings import Settings
 from itopd.wiring import open_heartbeat
 from tests.cli.calls import Place

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from itopd.heartbeat.schedules.wall_clock import parked
 from itopd.heartbeat.tasks import SHIPPED
-from itopd.heartbeat.wall_clock import parked
 from itopd.settings import Settings
 from itopd.wiring import tasks_of
 

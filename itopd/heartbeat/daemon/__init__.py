@@ -1,0 +1,1 @@
+"""The resident heartbeat and what it tells and hears from the system around it."""

@@ -1,0 +1,1 @@
+"""How a claimed run is carried out: here in a child process, or by a worker elsewhere."""

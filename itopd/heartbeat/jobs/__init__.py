@@ -1,0 +1,1 @@
+"""Jobs: parameters files with a schedule, what feeds them and where their results go."""

@@ -1,0 +1,1 @@
+"""When things run: pure functions from instants to instants."""
