@@ -279,8 +279,10 @@ def _change(store: StateStore, run: Run, *, release: bool, values: Mapping[str, 
                 return  # by us: nobody else has this token
             raise LeaseLost(f"run {run.id} of {run.subject} was taken over; what this process did is not recorded")
         if release:
-            name, free = run.subject.lease, {"owner": "", "expires": database_now()}
-            connection.execute(LEASE.update().where(LEASE.c.name == name, LEASE.c.token == run.token).values(**free))
+            # The token grows here, too: whoever looked while we worked must not take over what is over by now.
+            free = {"owner": "", "expires": database_now(), "token": LEASE.c.token + 1}
+            held = (LEASE.c.name == run.subject.lease, LEASE.c.token == run.token)
+            connection.execute(LEASE.update().where(*held).values(**free))
 
     store.transact(work)
 

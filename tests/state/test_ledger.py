@@ -142,6 +142,17 @@ def test_a_run_handed_back_is_claimed_again_without_costing_an_attempt(store: St
     assert take_over(store, seen) is None
 
 
+def test_a_run_that_ended_since_somebody_looked_is_not_taken_over(store: StateStore) -> None:
+    """Its owner seemed dead, or its lease had expired, and it ended all the same before the take-over."""
+    run = claimed(store, owner=OTHER)
+    expire(store)
+    seen = head(store)
+    finish(store, run)
+    assert take_over(store, seen) is None
+    assert take_over(store, seen, owner_is_dead=True) is None
+    assert head(store).run.state is RunState.DONE
+
+
 def test_a_living_owner_keeps_its_run_until_the_lease_expires(store: StateStore) -> None:
     claimed(store, owner=OTHER)
     assert take_over(store, head(store)) is None
