@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -47,6 +48,7 @@ _TAKE_IN_HAND = (
     MAIL_CLAIM.update().where(*_OURS).values(stage=Stage.IN_HAND, tries=MAIL_CLAIM.c.tries + 1, seen=database_now())
 )
 _FORGET = MAIL_CLAIM.delete().where(*_OURS)
+_CLAIM = tuple(column for column in MAIL_CLAIM.c if column.name != "seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,27 +130,25 @@ def let_go(store: StateStore, owner: Owner, task_ids: Collection[int], *, tried:
 def abandoned(store: StateStore, patience: int) -> list[MailClaim]:
     """Return the claims whose owner is dead, or gave no sign of life for ``patience`` seconds."""
     silent = (MAIL_CLAIM.c.seen < database_now(-patience)).label("silent")
-    columns = [column for column in MAIL_CLAIM.c if column.name != "seen"]
-    query = sa.select(*columns, silent).where(MAIL_CLAIM.c.owner != "").order_by(MAIL_CLAIM.c.task_id)
+    query = sa.select(*_CLAIM, silent).where(MAIL_CLAIM.c.owner != "").order_by(MAIL_CLAIM.c.task_id)
     with store.read() as connection:
         rows = connection.execute(query).all()
     dead = {owner: _is_dead(owner) for owner in {row.owner for row in rows}}
-    return [
-        MailClaim(row.task_id, row.owner, row.started, Stage(row.stage), row.tries)
-        for row in rows
-        if row.silent or dead[row.owner]
-    ]
+    return [_claim(row) for row in rows if row.silent or dead[row.owner]]
 
 
 def take_over(store: StateStore, owner: Owner, claims: Sequence[MailClaim]) -> list[MailClaim]:
-    """Make ``owner`` the owner of abandoned claims; return those that nobody else took over meanwhile."""
+    """Make ``owner`` the owner of abandoned claims; return those that nobody else took over meanwhile.
+
+    They are returned as they are by then: who seemed dead may have come a step further before it ended.
+    """
     if not claims:
         return []
     change = MAIL_CLAIM.update().values(owner=str(owner), seen=database_now())
 
     def work(connection: sa.Connection) -> list[MailClaim]:
-        return [
-            claim
+        taken = [
+            claim.task_id
             for claim in claims
             if connection.execute(
                 change.where(
@@ -159,8 +159,14 @@ def take_over(store: StateStore, owner: Owner, claims: Sequence[MailClaim]) -> l
             ).rowcount
             == 1
         ]
+        these = sa.select(*_CLAIM).where(MAIL_CLAIM.c.task_id.in_(taken)).order_by(MAIL_CLAIM.c.task_id)
+        return [_claim(row) for row in connection.execute(these)]
 
     return store.transact(work)
+
+
+def _claim(row: sa.Row[*tuple[Any, ...]]) -> MailClaim:
+    return MailClaim(row.task_id, row.owner, row.started, Stage(row.stage), row.tries)
 
 
 def _is_dead(owner: str) -> bool:

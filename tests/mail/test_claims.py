@@ -195,8 +195,24 @@ def test_of_two_rescuers_one_gets_a_claim(post: Post) -> None:
     post.queue(SOMEBODY_DEAD).claim(post.now, LATER, 10)
     abandoned = mail_claims.abandoned(post.state, 900)
     others = replace(this_process(), pid=1)
-    assert mail_claims.take_over(post.state, this_process(), abandoned) == abandoned
+    mine = [replace(claim, owner=str(this_process())) for claim in abandoned]
+    assert mail_claims.take_over(post.state, this_process(), abandoned) == mine
     assert mail_claims.take_over(post.state, others, abandoned) == []
+
+
+def test_what_the_dead_did_between_the_look_and_the_rescue_counts(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail that a server took meanwhile is not sent again, and one taken in hand counts as tried."""
+    sent, in_hand = post.put(), post.put()
+    dying = post.queue(SOMEBODY_DEAD)
+    mails = {mail.id: mail for mail in dying.claim(post.now, LATER, 10)}
+    seen = mail_claims.abandoned(post.state, 900)
+    for mail in mails.values():
+        dying.take_in_hand(mail, [])
+    dying.mark_sent(mails[sent])
+    monkeypatch.setattr(mail_claims, "abandoned", lambda *_: seen)
+    assert post.queue().rescue(post.now) == Rescued(planned=1, sent=1)
+    assert [(row.id, row.status) for row in post.rows()] == [(in_hand, "planned")]
+    assert [claim.tries for claim in post.claims()] == [1]
 
 
 @pytest.mark.parametrize(
