@@ -2,8 +2,9 @@
 
 Its tasks do what their names say (``tests.heartbeat.support.entry``), once a day. It logs JSON lines to standard
 output. The file ``away`` in the folder takes its database away, the file ``broken`` makes its rows unreadable.
-``options.json`` may hold ``state_url``, ``lease_seconds``, and ``broker`` and ``prefix``: then the tasks run at Celery
-workers, which ``python -m tests.crash.heartbeat_daemon FOLDER STOP_TIMEOUT --worker TASK...`` starts.
+``options.json`` may hold ``state_url``, ``database_url`` (the rows are then those of iTop's table), ``lease_seconds``,
+and ``broker`` and ``prefix``: then the tasks run at Celery workers, which
+``python -m tests.crash.heartbeat_daemon FOLDER STOP_TIMEOUT --worker TASK...`` starts.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ import sqlalchemy as sa
 import structlog
 
 from itopd.clock import SystemClock
+from itopd.database import Database, open_database
+from itopd.datamodel import bundled_model
 from itopd.heartbeat import Heartbeat, Jobs, JobService, Lane, Periodic, ProcessExecutor, RunQueue, Task, load_jobs, run
-from itopd.state import RowChange, StateStore, SubjectKind, TaskRow, open_state
+from itopd.state import RowChange, StateStore, SubjectKind, TaskRow, TaskRows, open_state
 from itopd.state.tasks import OwnTaskRows
+from itopd.tasks.background_rows import BackgroundTaskRows
 from tests.heartbeat.support import PARIS, not_called
 
 
@@ -30,7 +34,7 @@ from tests.heartbeat.support import PARIS, not_called
 class Rows:
     """Rows that can be taken away."""
 
-    rows: OwnTaskRows
+    rows: TaskRows
     folder: Path
 
     def read(self) -> list[TaskRow]:
@@ -60,14 +64,15 @@ def state_of(folder: Path) -> StateStore:
     return open_state(options_of(folder).get("state_url", f"sqlite:///{folder}/state.sqlite"))
 
 
-def data_of(folder: Path) -> StateStore:
-    """Open the database that stands for iTop's: it holds the rows of the daemon's tasks."""
-    return open_state(f"sqlite:///{folder}/data.sqlite")
+def data_of(folder: Path) -> StateStore | Database:
+    """Open iTop's database, or the one that stands for it: it holds the rows of the daemon's tasks."""
+    url = options_of(folder).get("database_url")
+    return open_database(url, bundled_model(), PARIS) if url else open_state(f"sqlite:///{folder}/data.sqlite")
 
 
-def rows_of(data: StateStore) -> OwnTaskRows:
+def rows_of(data: StateStore | Database) -> TaskRows:
     """Return where the daemon keeps the rows of its tasks."""
-    return OwnTaskRows(data, SubjectKind.TASK)
+    return BackgroundTaskRows(data) if isinstance(data, Database) else OwnTaskRows(data, SubjectKind.TASK)
 
 
 def options_of(folder: Path) -> dict[str, Any]:

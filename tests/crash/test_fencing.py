@@ -14,6 +14,7 @@ import pytest
 
 from itopd.state import RunState, ledger
 from tests.crash.daemons import World, wait_for_end
+from tests.support.engines import EACH_ENGINE, empty_url, new_database
 from tests.support.invariants import ALL, assert_counts_add_up, assert_none_owned_by_the_dead
 
 pytestmark = pytest.mark.crash
@@ -25,8 +26,20 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(tmp_path, stack)
 
 
-def test_a_daemon_that_was_stopped_beyond_its_lease_writes_nothing_when_it_wakes(world: World) -> None:
-    (world.folder / "options.json").write_text(json.dumps({"lease_seconds": 2}))
+@pytest.mark.parametrize("engine", EACH_ENGINE)
+def test_a_daemon_that_was_stopped_beyond_its_lease_writes_nothing_when_it_wakes(engine: str, tmp_path: Path) -> None:
+    """Neither to the ledger nor to its row of ``priv_backgroundtask``, whatever happened to it meanwhile."""
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(new_database(engine, tmp_path))
+        urls = {
+            "database_url": database.engine.url.render_as_string(hide_password=False),
+            "state_url": stack.enter_context(empty_url(engine, tmp_path)),
+        }
+        (tmp_path / "options.json").write_text(json.dumps({"lease_seconds": 2, **urls}))
+        _stopped_beyond_its_lease(World(tmp_path, stack))
+
+
+def _stopped_beyond_its_lease(world: World) -> None:
     os.mkfifo(world.folder / "started-Nap")
     first = world.daemon("Nap")
     child = world.started("Nap")
