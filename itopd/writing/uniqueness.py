@@ -19,7 +19,7 @@ from itopd.objects import fetch, final_classes, find, friendly_names
 from itopd.writing.conditions import satisfying
 from itopd.writing.draft import Draft
 from itopd.writing.intents import Issue
-from itopd.writing.layout import RuleLayout
+from itopd.writing.layout import Layout, RuleLayout
 
 Key = tuple[Hashable, ...]
 
@@ -30,9 +30,10 @@ _MOST_COMBINATIONS = 64
 class Uniqueness:
     """One rule: who holds which values, of the objects asked about."""
 
-    def __init__(self, database: Database, layout: RuleLayout) -> None:
+    def __init__(self, database: Database, connection: sa.Connection, layout: RuleLayout) -> None:
         self.layout = layout
         self._database = database
+        self._connection = connection
         self._codes = layout.rule.attributes
         self._name = (layout.rule.root_class, layout.rule.id)
         condition = layout.condition
@@ -59,7 +60,7 @@ class Uniqueness:
             return key if self._outside.holds(dict(zip(self._codes, values, strict=True)).__getitem__) else None
         return key
 
-    def look_up(self, connection: sa.Connection, objects: Iterable[Sequence[Draft]]) -> None:
+    def look_up(self, objects: Iterable[Sequence[Draft]]) -> None:
         """Learn which stored objects hold what drafts may have to be alone with.
 
         ``objects`` gives for each object all its drafts of the chunk. One statement per 1,000 objects.
@@ -77,12 +78,12 @@ class Uniqueness:
                 if key is not None and key not in self._known:
                     rows[key] = values
         if rows:
-            self._learn(connection, rows)
+            self._learn(rows)
 
-    def others(self, connection: sa.Connection, draft: Draft, key: Key) -> list[int]:
+    def others(self, draft: Draft, key: Key) -> list[int]:
         """Return the ids of the other objects with this key, ascending."""
         if key not in self._known:
-            self._learn(connection, {key: tuple(draft.value(code) for code in self._codes)})
+            self._learn({key: tuple(draft.value(code) for code in self._codes)})
         holders = self._holders.get(key)
         return sorted(holders - {draft.id}) if holders else []
 
@@ -99,18 +100,19 @@ class Uniqueness:
         if key is not None and holds and draft.cls.name not in self.layout.exempt:
             self._holders[key].add(draft.id)
 
-    def _learn(self, connection: sa.Connection, rows: Mapping[Key, tuple[Any, ...]]) -> None:
+    def _learn(self, rows: Mapping[Key, tuple[Any, ...]]) -> None:
         rule, database = self.layout.rule, self._database
-        found = find(database, connection, rule.root_class, self._codes, list(rows.values()))
+        found = find(database, self._connection, rule.root_class, self._codes, list(rows.values()))
         candidates = {id_ for ids in found for id_ in ids} - self._written
-        subject = self._subject_to_rule(connection, candidates)
+        subject = self._subject_to_rule(candidates)
         for key, ids in zip(rows, found, strict=True):
             self._holders[key].update(subject.intersection(ids))
         self._known.update(rows)
 
-    def _subject_to_rule(self, connection: sa.Connection, ids: set[int]) -> set[int]:
+    def _subject_to_rule(self, ids: set[int]) -> set[int]:
         """Return those stored objects that the rule's condition and classes include."""
-        rule, database, condition = self.layout.rule, self._database, self.layout.condition
+        rule, condition = self.layout.rule, self.layout.condition
+        database, connection = self._database, self._connection
         if ids and self.layout.exempt:
             finals = final_classes(database, connection, rule.root_class, ids)
             ids = {id_ for id_ in ids if finals[id_] not in self.layout.exempt}
@@ -120,6 +122,37 @@ class Uniqueness:
             records = fetch(database, connection, rule.root_class, ids, condition.codes)
             ids = {id_ for id_, record in records.items() if condition.holds(record.values.__getitem__)}
         return ids
+
+
+class Rules:
+    """The uniqueness rules that the drafts of one chunk are subject to."""
+
+    def __init__(self, database: Database, connection: sa.Connection) -> None:
+        self._database = database
+        self._connection = connection
+        self._rules: dict[tuple[str, str], Uniqueness] = {}
+        self._of: dict[str, list[Uniqueness]] = {}
+
+    def of(self, layout: Layout) -> list[Uniqueness]:
+        """Return the rules for the objects of a class."""
+        of_class = self._of.get(layout.cls.name)
+        if of_class is None:
+            of_class = self._of[layout.cls.name] = []
+            for rule in layout.rules:
+                name = (rule.rule.root_class, rule.rule.id)
+                of_class.append(
+                    self._rules.setdefault(name, Uniqueness(self._database, self._connection, rule)),
+                )
+        return of_class
+
+    def look_up(self, objects: Iterable[Sequence[Draft]]) -> None:
+        """Learn who holds what must be unique, given for each object all its drafts; one statement per rule."""
+        by_rule: dict[Uniqueness, list[Sequence[Draft]]] = defaultdict(list)
+        for drafts in objects:
+            for rule in self.of(drafts[0].layout):
+                by_rule[rule].append(drafts)
+        for rule, of_rule in by_rule.items():
+            rule.look_up(of_rule)
 
 
 def _possible(drafts: Sequence[Draft], codes: Sequence[str]) -> Iterator[tuple[Any, ...]]:

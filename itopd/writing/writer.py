@@ -15,13 +15,16 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from itopd.clock import Clock, to_itop
 from itopd.database import Database, Unstorable, reason, was_undone
 from itopd.rules import Rules
-from itopd.writing.chunk import Chunk, Participants, Tags, Verdict
+from itopd.writing.chunk import Chunk
+from itopd.writing.drafting import Tags
 from itopd.writing.flush import flush
 from itopd.writing.history import History
 from itopd.writing.intents import Change, Create, Intent, Issue, Outcome, Update
 from itopd.writing.layout import Layout, layout_of
+from itopd.writing.participants import Participants
 from itopd.writing.protocols import Behaviour, Guard, Reaction, Written
 from itopd.writing.uniqueness import Clash, describe
+from itopd.writing.verdicts import Verdict
 
 CHUNK: Final = 1000
 """Intents written together."""

@@ -1,0 +1,94 @@
+"""Intents to drafts: which object an intent is about, what it would set, which ids its tags stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
+from typing import Any
+
+from itopd.datamodel import Model
+from itopd.errors import ItopdError
+from itopd.writing.checks import examine
+from itopd.writing.draft import Draft
+from itopd.writing.intents import Create, Intent, Issue, Pending, Update
+from itopd.writing.layout import Layout
+from itopd.writing.verdicts import Verdict, refused
+from itopd.writing.working import Item, Working
+
+Tags = MutableMapping[Hashable, tuple[str, int]]
+"""Tag -> root class and id of the object that it stands for; 0 for a refused creation."""
+
+
+class Drafting:
+    """Makes the drafts of one chunk. ``tags`` is read, and extended by :meth:`made`."""
+
+    def __init__(self, model: Model, layout: Callable[[str], Layout], working: Working, now: str, tags: Tags) -> None:
+        self._model = model
+        self._layout = layout
+        self._working = working
+        self._now = now
+        self._tags = tags
+        self._defaults: dict[str, dict[str, Any]] = {}
+
+    def item(self, intent: Update) -> Item | None:
+        """Return the object an update is about, as far as it is loaded and of the class that the intent names."""
+        item = self._working.item(self._model[intent.cls].root, self.id_of(intent))
+        return item if item is not None and intent.cls in item.layout.cls.lineage else None
+
+    def id_of(self, intent: Update) -> int:
+        """Return the id of the object an update is about; 0 while it is not made."""
+        if isinstance(intent.id, Pending):
+            return self._stands_for(intent.id, self._model[intent.cls].root)
+        return intent.id
+
+    def creation(self, cls: str, values: Mapping[str, Any]) -> Draft:
+        """Return the draft of a new object."""
+        layout = self._layout(cls)
+        defaults = self._defaults.get(cls)
+        if defaults is None:
+            defaults = self._defaults[cls] = layout.defaults(self._now)
+        return Draft(layout, None, self.resolved(layout, values), examine(layout, values), defaults, self._now)
+
+    def update(self, item: Item, values: Mapping[str, Any]) -> Draft:
+        """Return the draft of a change of an object as it is now."""
+        layout = item.layout
+        return Draft(layout, item, self.resolved(layout, values), examine(layout, values), item.values, self._now)
+
+    def resolved(self, layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values with ids for pending keys as far as known, 0 for the others."""
+        return {
+            code: self._stands_for(value, layout.keys[code]) if type(value) is Pending else value
+            for code, value in values.items()
+        }
+
+    def knows(self, tag: Hashable) -> bool:
+        """Return whether an earlier chunk or intent has dealt with the creation of a tag."""
+        return tag in self._tags
+
+    def made(self, intent: Create, id_: int) -> None:
+        """Note what the tag of a creation stands for; 0 when it was refused."""
+        if intent.tag is not None:
+            self._tags[intent.tag] = (self._model[intent.cls].root, id_)
+
+    def waiting_in_vain(self, intent: Intent) -> Verdict | None:
+        """Return the refusal of an intent that refers to an object whose creation was refused."""
+        references: list[tuple[str | None, Pending]] = []
+        if isinstance(intent, Update) and isinstance(intent.id, Pending):
+            references.append((None, intent.id))
+        references += [(code, value) for code, value in intent.values.items() if type(value) is Pending]
+        issues: list[Issue] = []
+        for code, reference in references:
+            if reference.tag not in self._tags:
+                raise ItopdError(
+                    f"an intent on {intent.cls} refers to '{reference.tag}', which no earlier creation makes"
+                )
+            if not self._tags[reference.tag][1]:
+                text = f"{code or 'object'}: the object '{reference.tag}' that it refers to was refused"
+                issues.append(Issue(code, "pending_refused", text))
+        return refused(intent.cls, 0, *issues) if issues else None
+
+    def _stands_for(self, reference: Pending, root: str) -> int:
+        """Return the id of the object of a hierarchy that a tag stands for; 0 while there is none."""
+        made, id_ = self._tags.get(reference.tag, (root, 0))
+        if made != root:
+            raise ItopdError(f"'{reference.tag}' is a {made}, but is used as a {root}")
+        return id_
