@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from itopd.database import Database
 from itopd.errors import ItopdError
 from itopd.installation import Administrator, install, new_password
 from itopd.settings import Settings, load_settings
+from itopd.tasks.background_rows import BackgroundTaskRows
 from itopd.wiring import open_configured_database, writer_of
 from itopd.writing import Change, Create
 
@@ -120,6 +122,15 @@ def opened(place: Place) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def plan_tasks(place: Place, ahead: timedelta) -> None:
+    """Make all background tasks due in a while, or now."""
+    due = datetime.now(UTC).replace(microsecond=0) + ahead
+    with opened(place) as database:
+        rows = BackgroundTaskRows(database)
+        for row in rows.read():
+            rows.update(row.class_name, {"next_run_date": due})
 
 
 def counted_rows(place: Place) -> dict[str, int]:

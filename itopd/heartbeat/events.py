@@ -30,7 +30,7 @@ EVENTS = {
     "message_ignored": "a worker heard of a run that is done, under way elsewhere, or not for it: reason",
     "run_unknown": "a worker heard of a run of a task or job that it does not know",
     "celery": "what Celery warns of: part, message",
-    "not_nice": "the system did not let the process of a job take less of the processor: niceness",
+    "not_nice": "the system did not let the process of a run take less of the processor: niceness",
     "run_started": "its process works: pid",
     "run_finished": "it ended well: seconds, message, counters, next_due",
     "run_failed": "it failed: error, exit_code, failures (in a row), next_due",

@@ -23,5 +23,7 @@ class Lane:
     """After so long a run is asked to stop between two chunks; a task may set its own."""
     hard_seconds: float = 300.0
     """So long after that its process is killed."""
+    niceness: int = 0
+    """How much its processes give way when processors are scarce (nice(2)): 10 takes a tenth of what 0 does."""
     queue: RunQueue | None = None
     """Where runs wait for workers; ``None``: whoever claims them carries them out."""

@@ -111,23 +111,35 @@ class Settings(BaseModel):
     stop_timeout: int = own(60, "how long a stopping daemon waits for its runs", unit="seconds", ge=1)
     simulate_limit: int = own(50_000, "greatest input of a simulation", unit="rows", ge=1)
 
-    # Lanes: where runs execute, how many side by side, how long.
+    # Lanes: where runs execute, how many side by side, how long, how much they give way.
     lane_mail_executor: Executor = own("process", "where mails are sent: process = here, celery = at a worker")
     lane_mail_limit: int = own(1, "runs of the lane mail at a time, per daemon or worker", ge=1)
     lane_mail_soft_seconds: int = own(600, "when a run is asked to stop between two mails", unit="seconds", ge=1)
     lane_mail_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_mail_nice: int = own(
+        0, "how much its processes give way to all others when processors are scarce (nice)", ge=0, le=19
+    )
     lane_tasks_executor: Executor = own("process", "where the other background tasks run: process or celery")
     lane_tasks_limit: int = own(2, "runs of the lane tasks at a time, per daemon or worker", ge=1)
     lane_tasks_soft_seconds: int = own(600, "when a run is asked to stop", unit="seconds", ge=1)
     lane_tasks_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_tasks_nice: int = own(
+        10, "how much its processes give way to all others when processors are scarce (nice)", ge=0, le=19
+    )
     lane_synchro_executor: Executor = own("process", "where data is synchronized: process or celery")
     lane_synchro_limit: int = own(1, "runs of the lane synchro at a time, per daemon or worker", ge=1)
     lane_synchro_soft_seconds: int = own(21_600, "when a run is asked to stop", unit="seconds", ge=1)
     lane_synchro_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_synchro_nice: int = own(
+        10, "how much its processes give way to all others when processors are scarce (nice)", ge=0, le=19
+    )
     lane_transfer_executor: Executor = own("process", "where imports and exports run: process or celery")
     lane_transfer_limit: int = own(2, "runs of the lane transfer at a time, per daemon or worker", ge=1)
     lane_transfer_soft_seconds: int = own(21_600, "when a run is asked to stop", unit="seconds", ge=1)
     lane_transfer_hard_seconds: int = own(300, "how long after that its process is killed", unit="seconds", ge=1)
+    lane_transfer_nice: int = own(
+        10, "how much its processes give way to all others when processors are scarce (nice)", ge=0, le=19
+    )
     celery_broker_url: SecretStr = own(
         SecretStr(""), "broker of the lanes whose executor is celery: amqp://user:password@host/vhost or redis://host/0"
     )

@@ -22,6 +22,7 @@ class _Values(NamedTuple):
     limit: int
     soft_seconds: int
     hard_seconds: int
+    nice: int
 
 
 def lanes_of(settings: Settings, executor: Executor, queue: RunQueue | None) -> Mapping[str, Lane]:
@@ -54,7 +55,7 @@ def work_off(heartbeat: Heartbeat, settings: Settings, lanes: Sequence[str]) -> 
 
 def _lane(settings: Settings, name: str, executor: Executor, queue: RunQueue | None) -> Lane:
     values = _values(settings, name)
-    return Lane(name, executor, values.limit, values.soft_seconds, values.hard_seconds, queue)
+    return Lane(name, executor, values.limit, values.soft_seconds, values.hard_seconds, values.nice, queue)
 
 
 def _values(settings: Settings, lane: str) -> _Values:

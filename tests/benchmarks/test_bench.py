@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
-from benchmarks import copies, databases, heartbeat, table
+from benchmarks import beside, copies, databases, heartbeat, table
 from benchmarks.__main__ import main
+from benchmarks.beside import Beside, Stretch
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 200
@@ -96,3 +98,34 @@ def test_a_figure_knows_whether_it_meets_its_target() -> None:
     assert not heartbeat.Figure("x", 0.5, "s", 0.5).is_met
     assert heartbeat.Figure("x", 50, "%", 50, at_least=True).is_met
     assert str(heartbeat.Figure("x", 49, "%", 50, at_least=True)).endswith("target >= 50  MISSED")
+
+
+def test_mails_beside_runs_are_compared_with_those_around_them() -> None:
+    def stretches(*speeds: float) -> list[Stretch]:
+        return [Stretch(speed, working=0.5, waiting=0.25, burned=1.5) for speed in speeds]
+
+    measured = Beside(alone=stretches(100, 300, 100, 100), beside=stretches(100, 100, 60))
+    assert measured.ratios == [0.5, 0.5, 0.6]
+    assert measured.ratio == 0.5
+    assert measured.noise == [3, 0.5]
+    rest = "mails/s; the sender worked 50% of the time, waited 25% for a processor, the rest for others; "
+    rest += "heavy runs had 1.50 processors"
+    assert measured.details() == [
+        "3 times: 50 to 60 %; noise (alone beside alone): 50 to 300 %",
+        f"alone:  150 {rest}",
+        f"beside: 87 {rest}",
+    ]
+    figure = heartbeat.Figure("mails", 100 * measured.ratio, "%", 50, at_least=True, details=measured.details())
+    assert [line.split(":")[0].strip() for line in str(figure).splitlines()[1:]] == ["3 times", "alone", "beside"]
+
+
+def test_mails_are_sent_alone_and_beside_runs_that_are_heavy(tmp_path: Path) -> None:
+    with databases.new_place("SQLite", tmp_path / "place") as place:
+        heartbeat.prepare(place)
+        measured = beside.mails_beside_runs(place, mails=100, rounds=2)
+    assert (len(measured.alone), len(measured.beside)) == (3, 2)
+    assert min(stretch.per_second for stretch in (*measured.alone, *measured.beside)) > 0
+    burned_alone, burned_beside = (
+        fmean(stretch.burned for stretch in kind) for kind in (measured.alone, measured.beside)
+    )
+    assert burned_alone < burned_beside

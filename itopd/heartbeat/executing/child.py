@@ -22,7 +22,6 @@ from itopd.deferred import find
 from itopd.errors import ItopdError
 from itopd.heartbeat.executing.runs import ChildEntry, RunOutcome, RunSpec, progress_text
 from itopd.heartbeat.seeing.run_log import LOGS
-from itopd.state import SubjectKind
 
 ToChild = tuple[Literal["stop"]] | tuple[Literal["lease"], float]
 FromChild = (
@@ -41,14 +40,10 @@ ORPHANED = 71
 _PROGRESS_SECONDS = 1.0
 _LONGEST_ERROR = 8000
 
-_NICENESS: Final = 5
-"""What jobs add to their niceness: beside one that does not, such a run gets a quarter of a processor."""
-
 
 def main(connection: Connection, stacks: Connection, entry: str, spec: RunSpec) -> None:
     """Do one run: what the forkserver starts. Ends with the process."""
-    if spec.kind is SubjectKind.JOB:
-        give_way()
+    _give_way(spec.niceness)
     gc.freeze()  # what the forkserver imported stays to the end: the cycle collector need not walk through it
     line = Line(connection)
     # Written by the signal handler itself, so also while the interpreter hangs in C code; it never waits for a reader.
@@ -61,12 +56,12 @@ def main(connection: Connection, stacks: Connection, entry: str, spec: RunSpec) 
     line.report(outcome_of(entry, spec, line))
 
 
-def give_way() -> None:
-    """Take less of a scarce processor than others: imports and exports keep it busy, mails and short tasks do not."""
+def _give_way(niceness: int) -> None:
+    """Take less of a scarce processor than others do."""
     try:
-        os.nice(_NICENESS)
+        os.nice(niceness)
     except OSError:  # the system does not let us: then all are equal, as they were
-        structlog.get_logger(__name__).debug("not_nice", niceness=_NICENESS)
+        structlog.get_logger(__name__).debug("not_nice", niceness=niceness)
 
 
 def outcome_of(entry: str, spec: RunSpec, control: Line | FlagControl) -> RunOutcome:

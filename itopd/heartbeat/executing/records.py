@@ -41,6 +41,7 @@ def spec_of(heartbeat: Heartbeat, claimed: Claimed, started: datetime, soft_seco
         until=min(until, claimed.entry.until or until),
         token=run.token,
         attempt=run.attempts,
+        niceness=heartbeat.lanes[claimed.entry.lane].niceness,
         settings=dict(heartbeat.settings),
         service=job.service if job else "",
         parameters=dict(job.parameters) if job else {},

@@ -25,6 +25,8 @@ class RunSpec:
     """Fencing: results are recorded only while the run still has this token."""
     attempt: int
     """1 the first time; more when earlier owners died."""
+    niceness: int = 0
+    """What its process adds to its own (nice(2)): the greater, the less it takes of a scarce processor."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Opaque to the heartbeat: what the child entry needs to build its world. Crosses the border, too."""
     service: str = ""
