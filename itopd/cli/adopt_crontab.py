@@ -11,11 +11,16 @@ import click
 
 from itopd.cli.edge import settings_of
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, InputError, MissingFile
-from itopd.heartbeat.schedules.crontab import read_crontab
 from itopd.settings import Settings
 from itopd.wiring import job_services
-from itopd.wiring.adopted_jobs import Adopted, Source, adopted, masked, write
+from itopd.wiring.crontabs.job_text import masked
+from itopd.wiring.crontabs.jobs import Adopted, Source, adopted, write
+from itopd.wiring.crontabs.table import read_crontab
 
+_UNLIKE_CRON = (
+    "unlike cron, a job makes up once for what was missed while nothing ran, and tries again what failed: "
+    "misfire and retries, docs/jobs.md"
+)
 _SYSTEM_TABLES = ("/etc/crontab", "/etc/cron.d/")
 
 
@@ -43,12 +48,18 @@ def adopt_crontab_command(ctx: click.Context, file: Path | None, writes: bool, a
     if accounts is None and file is not None and str(file.absolute()).startswith(_SYSTEM_TABLES):
         accounts = True
     source = Source(name, _system_zone(), settings.zone)
-    found = list(adopted(read_crontab(text, accounts=accounts), source, settings.jobs_folder, job_services(settings)))
+    lines = list(read_crontab(text, accounts=accounts))
+    found = list(adopted(lines, source, settings.jobs_folder, job_services(settings)))
     for one in found:
         _tell(one, settings, writes=writes)
     if not found:
         click.echo(f"{name}: no line calls one of iTop's scripts")
+    others = sorted({line.number for line in lines} - {one.line for one in found})
+    if found and others:
+        click.echo(f"passed over, since no script of iTop is named there: line {', '.join(map(str, others))}")
     made = [one for one in found if one.name and one.present is None]
+    if made:
+        click.echo(_UNLIKE_CRON)
     if made and not writes:
         click.echo(f"{len(made)} job files would be written to {settings.jobs_folder}: call it again with --write")
     ctx.exit(EXIT_DONE if all(one.translated for one in found) else EXIT_ISSUES)

@@ -15,9 +15,11 @@ _TIMES = re.compile(r"\s*(@\S+|(?:\S+[ \t]+){4}\S+)[ \t]+(.*)", re.DOTALL)
 _ACCOUNT = re.compile(r"([a-z_][a-z0-9_.-]*\$?)[ \t]+(\S.*)", re.DOTALL)
 _COMMANDS = frozenset(
     (
-        "bash", "cd", "chronic", "command", "curl", "dash", "echo", "env", "exec", "export", "find", "flock", "ionice",
-        "ksh", "nice", "nohup", "php", "run-parts", "runuser", "set", "setpriv", "setsid", "sh", "sleep", "source",
-        "su", "sudo", "systemd-run", "test", "time", "timeout", "umask", "wget", "zsh",
+        "bash", "cd", "chronic", "command", "cp", "curl", "dash", "docker", "echo", "env", "exec", "export", "find",
+        "flock", "for", "if", "ionice", "kubectl", "ksh", "lynx", "mv", "mysqldump", "nice", "nohup", "perl", "php",
+        "podman", "python", "rm", "rsync", "run-parts", "runuser", "scp", "set", "setpriv", "setsid", "sh", "sleep",
+        "source", "ssh", "stdbuf", "su", "sudo", "systemctl", "systemd-run", "tar", "test", "time", "timeout", "umask",
+        "wget", "while", "zsh",
     )
 )  # fmt: skip
 """What begins a command and so is no account."""
@@ -50,9 +52,12 @@ class OddLine:
 
 
 def read_crontab(text: str, *, accounts: bool | None = None) -> Iterator[CronLine | OddLine]:
-    """Yield what runs; ``accounts`` says whether the table names accounts, ``None`` to guess it line by line."""
+    """Yield what runs; ``accounts`` says whether the table names accounts, ``None``: when every line seems to."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    if accounts is None:
+        accounts = all(_seems_to_name_account(line) for line in lines)
     environment: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         variable = _VARIABLE.fullmatch(line)
@@ -63,17 +68,22 @@ def read_crontab(text: str, *, accounts: bool | None = None) -> Iterator[CronLin
         if found is None:
             yield OddLine(number, "neither five fields and a command, nor NAME = value")
             continue
-        account, command = _split_account(found[2], accounts)
+        account, command = _split_account(found[2], accounts=accounts)
         yield CronLine(number, " ".join(found[1].split()), account, _for_shell(command), dict(environment))
 
 
-def _split_account(rest: str, accounts: bool | None) -> tuple[str, str]:
-    found = _ACCOUNT.fullmatch(rest)
-    if found is None or accounts is False:
-        return "", rest
-    if accounts is None and (found[1] in _COMMANDS or _PHP.fullmatch(found[1]) or "=" in found[1]):
-        return "", rest
-    return found[1], found[2]
+def _seems_to_name_account(line: str) -> bool:
+    """Return whether a line that runs something may have an account before its command."""
+    found = None if line.lstrip().startswith("#") or _VARIABLE.fullmatch(line) else _TIMES.fullmatch(line)
+    if found is None:
+        return True
+    account = _ACCOUNT.fullmatch(found[2])
+    return account is not None and account[1] not in _COMMANDS and _PHP.fullmatch(account[1]) is None
+
+
+def _split_account(rest: str, *, accounts: bool) -> tuple[str, str]:
+    found = _ACCOUNT.fullmatch(rest) if accounts else None
+    return ("", rest) if found is None else (found[1], found[2])
 
 
 def _for_shell(command: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itopd.heartbeat.schedules.crontab import CronLine, OddLine, read_crontab
+from itopd.wiring.crontabs.table import CronLine, OddLine, read_crontab
 
 SYSTEM = """# /etc/crontab: system-wide crontab
 SHELL=/bin/sh
@@ -56,6 +56,18 @@ def test_an_account_is_told_from_a_command(rest: str, accounts: bool | None, acc
     assert found.command == rest.removeprefix(account).lstrip()
 
 
+def test_a_table_names_accounts_when_every_line_seems_to() -> None:
+    users = "0 1 * * * www-data php /x/cron.php\n0 2 * * * backup php /x/import.php\n"
+    assert [line.account for line in lines(users) if isinstance(line, CronLine)] == ["www-data", "backup"]
+    mixed = "0 1 * * * itop-import --all\n0 2 * * * /usr/bin/php /x/import.php\n"
+    assert [line.account for line in lines(mixed) if isinstance(line, CronLine)] == ["", ""]
+    assert one("0 1 * * * docker exec itop php /x/cron.php").account == ""
+
+
+def test_only_line_feeds_end_lines() -> None:
+    assert one("0 1 * * * php /x/import.php --auth_pwd='a\u2028b'\r\n").command.endswith("--auth_pwd='a\u2028b'")
+
+
 def test_a_percent_sign_ends_the_command_unless_it_is_escaped() -> None:
     assert one(r"* * * * * php x.php > $(date +\%F).csv % input % more").command == "php x.php > $(date +%F).csv"
 
@@ -72,7 +84,7 @@ def test_a_later_variable_changes_nothing_above_it() -> None:
 )
 def test_any_text_is_read(text: str, accounts: bool | None) -> None:
     for found in lines(text, accounts=accounts):
-        assert 1 <= found.number <= len(text.splitlines())
+        assert 1 <= found.number <= len(text.split("\n"))
 
 
 @settings(max_examples=30)
