@@ -221,7 +221,7 @@ class _Scanner:
 def _joined(parts: list[str | Live]) -> tuple[str | Live, ...]:
     """Return the parts with neighbouring texts made one."""
     found: list[str | Live] = []
-    for part in filter(None, parts):
+    for part in (part for part in parts if part):
         if isinstance(part, str) and found and isinstance(found[-1], str):
             found[-1] += part
         else:
