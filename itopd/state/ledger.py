@@ -318,4 +318,5 @@ def _run(row: Sequence[object]) -> Run:
 
 def _fitting(text: str) -> str:
     text = text.replace("\0", "\N{SYMBOL FOR NULL}")  # which PostgreSQL cannot hold
+    text = text.encode("utf-8", "backslashreplace").decode()  # the name of a file may be no UTF-8, which none can hold
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."

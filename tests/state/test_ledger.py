@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -96,6 +97,15 @@ def test_a_run_goes_from_claimed_to_done_and_keeps_what_it_told(store: StateStor
     )
     assert (found.pid, found.progress, found.attempts, found.due) == (4711, "5 of 10 rows", 1, DUE)
     assert head(store).owner == ""
+
+
+def test_what_names_a_file_that_is_no_utf8_is_recorded_all_the_same(store: StateStore) -> None:
+    run, name = claimed(store), os.fsdecode(b"lat\xe9n.csv")
+    ledger.start(store, run, pid=4711, now=DUE)
+    ledger.report_progress(store, run, name)
+    ledger.finish(store, run, succeeded=False, exit_code=70, now=DUE, next_due=DUE, message=name, error=name)
+    (found,) = ledger.recent(store)
+    assert {found.progress, found.message, found.error} == {r"lat\udce9n.csv"}
 
 
 def test_a_due_time_is_claimed_once(store: StateStore) -> None:
