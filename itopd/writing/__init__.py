@@ -4,7 +4,21 @@
 order, would leave. The caller owns the transaction: what it rolls back never happened.
 """
 
-from itopd.writing.intents import Change, ChangedValue, Create, Intent, Issue, Outcome, Pending, Update
+from itopd.writing.intents import (
+    Change,
+    ChangedValue,
+    Create,
+    Delete,
+    Effect,
+    Intent,
+    Issue,
+    LinkSet,
+    NewEntry,
+    Outcome,
+    Pending,
+    Stimulus,
+    Update,
+)
 from itopd.writing.protocols import Behaviour, Draft, Guard, Hooks, Present, Reaction, Veto, Written
 from itopd.writing.removal import remove
 from itopd.writing.rights import NOT_ALLOWED, RightsGuard
@@ -16,16 +30,21 @@ __all__ = [
     "Change",
     "ChangedValue",
     "Create",
+    "Delete",
     "Draft",
+    "Effect",
     "Guard",
     "Hooks",
     "Intent",
     "Issue",
+    "LinkSet",
+    "NewEntry",
     "Outcome",
     "Pending",
     "Present",
     "Reaction",
     "RightsGuard",
+    "Stimulus",
     "Update",
     "Veto",
     "Writer",

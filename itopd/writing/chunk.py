@@ -41,7 +41,7 @@ class Chunk:
         tags: Tags,
     ) -> None:
         database, layout = participants.database, participants.layout
-        self.working = Working(database, connection, layout, participants.has_behaviour)
+        self.working = Working(database, connection, layout, participants.has_behaviour, history.change)
         self.written: list[Written] = []
         self._drafting = Drafting(database.model, layout, self.working, now, tags)
         self._voices = Voices(participants)

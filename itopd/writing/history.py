@@ -76,7 +76,7 @@ class History:
 
     def __init__(self, database: Database, change: Change, now: str) -> None:
         self._database = database
-        self._change = change
+        self.change = change
         self._now = now
         self._operations: list[_Operation] = []
         self._purged: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -144,7 +144,7 @@ class History:
             insert_rows(connection, self._database.table(part_class), ("id", *of_table), part_rows)
 
     def _change_id(self, connection: sa.Connection) -> int:
-        change = self._change
+        change = self.change
         if change.id is None:
             (change.id,) = self._database.allocate_ids(connection, "CMDBChange", 1)
             columns = ("id", "date", "userinfo", "user_id", "origin")

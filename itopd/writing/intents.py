@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 
@@ -20,7 +20,8 @@ class Create:
 
     cls: str
     values: Mapping[str, Any]
-    """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key."""
+    """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key, :class:`LinkSet` for a
+    link set, :class:`NewEntry` for a case log."""
     tag: Hashable | None = None
     """Name under which later intents of the same call may refer to the new object; unique in the call."""
 
@@ -36,7 +37,56 @@ class Update:
     tag: Hashable | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """Set attributes of one object and apply a stimulus of its life cycle to it, as one write (``objects.md`` §6.4).
+
+    A stimulus that the class knows but that leads nowhere from the object's state changes nothing, not even ``values``.
+    """
+
+    cls: str
+    """Its class or any parent of it."""
+    id: int | Pending
+    code: str
+    """Of the stimulus, like ``ev_assign``."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete one object with all that has to go or to change with it, or not at all (``objects.md`` §7)."""
+
+    cls: str
+    """Its class or any parent of it."""
+    id: int | Pending
+
+
 Intent = Create | Update
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSet:
+    """What to do to a link set of the object that an intent is about, as the value of its attribute (§6.3)."""
+
+    add: tuple[Mapping[str, Any], ...] = ()
+    """Values of objects to make, without the key to this one; ``finalclass`` among them where it is no leaf class."""
+    attach: tuple[int | Pending, ...] = ()
+    """Existing objects to give to this one (1:n)."""
+    remove: tuple[int, ...] = ()
+    """Link objects to delete (n:n), objects to let go, or to delete where their key is mandatory (1:n)."""
+    modify: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Id of a link object, or of an object of this one -> attributes to set."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to put on top of a case log, as the value of its attribute (§3.1). Its instant is that of the write."""
+
+    body: str
+    format: Literal["html", "text"] = "html"
+    author: str | None = None
+    """``None``: the author and account of the :class:`Change`."""
+    user_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +113,23 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a deletion means for another object."""
+
+    cls: str
+    """Its final class."""
+    id: int
+    kind: Literal["deleted", "reset", "manual"]
+    """It goes too; a key of it is reset; it has to be deleted by hand first, which stops the whole deletion."""
+    codes: tuple[str, ...] = ()
+    """The keys of it that lead here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one intent."""
 
-    status: Literal["created", "updated", "unchanged", "refused"]
+    status: Literal["created", "updated", "deleted", "unchanged", "refused"]
     cls: str
     """Final class of the object; for a refused one as far as it is known."""
     id: int
@@ -76,6 +139,8 @@ class Outcome:
     issues: tuple[Issue, ...] = ()
     """All reasons of a refusal; empty otherwise."""
     warnings: tuple[Issue, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    """What a deletion does, or would have to do, to other objects."""
 
 
 @dataclass(slots=True)
@@ -92,7 +157,11 @@ class Change:
     id: int | None = field(default=None)
     tags: frozenset[str] = frozenset()
     """The contexts that the work is done in, like ``CRON``: a trigger may be limited to some (``heartbeat.md`` §5)."""
+    author: str = ""
+    """Who signs entries of case logs: the friendly name of the account's contact, else its login."""
+    contact_id: int = 0
+    """The account's contact."""
 
     def again(self) -> Change:
         """Return the same unit of work with its row not written yet."""
-        return Change(self.userinfo, self.user_id, self.origin, tags=self.tags)
+        return replace(self, id=None)

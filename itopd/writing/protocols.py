@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from itopd.database import Database
 from itopd.datamodel import Class
 from itopd.oql import Reader
 from itopd.writing.intents import Change, Intent, Issue
@@ -69,6 +70,21 @@ class Draft(Protocol):
 
 class Present(Protocol):
     """The objects of a chunk as they are at the moment: loaded ones, with what the chunk has written so far."""
+
+    @property
+    def change(self) -> Change:
+        """The unit of work: who writes, and in which contexts."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """What ``prepare`` asks in bulk where :meth:`find` and :meth:`load` do not do."""
+        ...
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection of the write; for ``prepare`` only."""
+        ...
 
     def find(self, cls: str, codes: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
         """Return the ids of the stored objects that have these values, as ``objects.find``; for ``prepare`` only."""

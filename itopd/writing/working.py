@@ -13,6 +13,7 @@ from itopd.database import Database
 from itopd.datamodel import Attribute, Class, Model
 from itopd.objects import TAG_CLASS, equality, fetch, final_classes, find, is_filtered, seen, tag_labels
 from itopd.oql import Reader
+from itopd.writing.intents import Change
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node, Tree
 
@@ -70,10 +71,12 @@ class Working:
         connection: sa.Connection,
         layouts: Callable[[str], Layout],
         has_behaviour: Callable[[Class], bool],
+        change: Change,
     ) -> None:
-        self._database = database
+        self.database = database
+        self.connection = connection
+        self.change = change
         self._has_behaviour = has_behaviour
-        self._connection = connection
         self._layouts = layouts
         self._items: dict[str, dict[int, Item]] = defaultdict(dict)
         self._finals: dict[str, dict[int, str | None]] = defaultdict(dict)
@@ -84,7 +87,7 @@ class Working:
     @property
     def model(self) -> Model:
         """The data model."""
-        return self._database.model
+        return self.database.model
 
     @property
     def items(self) -> Iterable[Item]:
@@ -111,7 +114,7 @@ class Working:
         What is here already stays as it is. One statement per final class and 1,000 objects, one more where the final
         classes have to be found out.
         """
-        root = self._database.model.get_class(cls).root
+        root = self.database.model.get_class(cls).root
         here = self._items[root]
         more = tuple(codes)
         wanted: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
@@ -128,7 +131,7 @@ class Working:
                 always[name] = self._always(self._layouts(name), more)
             wanted[name, always[name]].append(id_)
         for (name, absent), of_class in wanted.items():
-            records = fetch(self._database, self._connection, name, of_class, absent, for_update=True)
+            records = fetch(self.database, self.connection, name, of_class, absent, for_update=True)
             for id_, record in records.items():
                 item = here.get(id_)
                 if item is None:
@@ -145,19 +148,19 @@ class Working:
 
     def _classes_of(self, cls: str, ids: list[int]) -> dict[int, str]:
         """Return the final classes of objects to load, those that do not exist possibly among them."""
-        if not ids or len(self._database.model[cls].subclasses) == 1:
+        if not ids or len(self.database.model[cls].subclasses) == 1:
             return dict.fromkeys(ids, cls)
-        return final_classes(self._database, self._connection, cls, ids)
+        return final_classes(self.database, self.connection, cls, ids)
 
     def find(self, cls: str, codes: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
         """Return the ids of the stored objects that have these values; one statement per 1,000 rows."""
-        return find(self._database, self._connection, cls, codes, rows) if rows else []
+        return find(self.database, self.connection, cls, codes, rows) if rows else []
 
     def seen(self, cls: str, ids: Iterable[int], reader: Reader) -> frozenset[int]:
         """Return which of the ids of stored objects of a class a reader sees; one statement per 1,000."""
-        if not is_filtered(self._database, cls, reader):
+        if not is_filtered(self.database, cls, reader):
             return frozenset(ids)
-        return seen(self._database, self._connection, cls, ids, reader)
+        return seen(self.database, self.connection, cls, ids, reader)
 
     def look_up_targets(self, root: str, ids: Iterable[int]) -> None:
         """Learn the final classes of the objects of a root class that keys point to; one statement per 1,000."""
@@ -166,7 +169,7 @@ class Working:
         if not missing:
             return
         finals.update(dict.fromkeys(missing))
-        finals.update(final_classes(self._database, self._connection, root, missing))
+        finals.update(final_classes(self.database, self.connection, root, missing))
 
     def target(self, root: str, id_: int) -> str | None:
         """Return the final class of an object of a root class, ``None`` when it does not exist."""
@@ -177,18 +180,18 @@ class Working:
 
     def final_class(self, cls: str, id: int) -> str | None:  # noqa: A002
         """Return the final class of an object of a class or a parent of it; ``None`` when it does not exist."""
-        return self.target(self._database.model[cls].root, id)
+        return self.target(self.database.model[cls].root, id)
 
     def value(self, cls: str, id: int, code: str) -> Any:  # noqa: A002, ANN401
         """Return a value of a loaded object; ``KeyError`` when it is not loaded."""
-        return self._items[self._database.model[cls].root][id].values[code]
+        return self._items[self.database.model[cls].root][id].values[code]
 
     def matching(self, cls: str, values: Mapping[str, Any]) -> tuple[int, ...]:
         """Return the ids of the objects here of a class whose attributes have these values, ascending."""
         codes = tuple(sorted(values))
         index = self._indexes.get((cls, codes))
         if index is None:
-            declared = self._database.model.get_class(cls)
+            declared = self.database.model.get_class(cls)
             index = _Index(cls, codes, tuple(equality(declared, code) for code in codes))
             self._indexes[cls, codes] = index
             for item in self._items[declared.root].values():
@@ -199,7 +202,7 @@ class Working:
         """Return the codes of the tags that a tag set may hold, those of the chunk included; one statement per set."""
         place = (tag_set.origin, tag_set.code)
         if place not in self._tags:
-            self._tags[place] = frozenset(tag_labels(self._database, self._connection, tag_set))
+            self._tags[place] = frozenset(tag_labels(self.database, self.connection, tag_set))
         new = (item.values for item in self._items[TAG_CLASS].values() if item.new)
         return self._tags[place].union(v["code"] for v in new if (v["obj_class"], v["obj_attcode"]) == place)
 
@@ -208,10 +211,10 @@ class Working:
         if name in self.trees:
             return
         cls, code = name
-        declared = self._database.model[cls]
-        table = self._database.table(cls)
-        self._database.lock_rows_to_come(self._connection, cls)
+        declared = self.database.model[cls]
+        table = self.database.table(cls)
+        self.database.lock_rows_to_come(self.connection, cls)
         base = declared.attributes[code].sql
         columns = (declared.key_column, base, f"{base}_left", f"{base}_right")
-        rows = self._connection.execute(sa.select(*(table.c[column] for column in columns)).with_for_update())
+        rows = self.connection.execute(sa.select(*(table.c[column] for column in columns)).with_for_update())
         self.trees[name] = Tree(cls, (Node(*row) for row in rows))
