@@ -49,7 +49,7 @@ def instance(**changes: Any) -> Instance:
 
 def seen(**changes: Any) -> Status:
     """Return a heartbeat that is well."""
-    lanes = (LaneSeen("tasks", "process", 2, 0, 0, ""),)
+    lanes = (LaneSeen("tasks", "process", 2, 0, 0, 0.0, ""),)
     queues = (QueueSeen("mails", 2, 1, 1, 0, NOW - timedelta(seconds=30)),)
     good = Status(NOW, "", (), (subject(),), (), lanes, queues, (instance(),), (), {}, (), ())
     return replace(good, **changes)
@@ -99,7 +99,7 @@ def test_all_is_well() -> None:
         ),
         ({"instances": (instance(silent_seconds=61.0),)}, "gives no sign of life for 61 s"),
         ({"instances": (instance(problems=("the broker is away",)),)}, "elsewhere pid 1 start 1: the broker is away"),
-        ({"lanes": (LaneSeen("transfer", "celery", 2, 0, 0, "no broker"),)}, "lane transfer: no broker"),
+        ({"lanes": (LaneSeen("transfer", "celery", 2, 0, 0, 0.0, "no broker"),)}, "lane transfer: no broker"),
     ],
 )
 def test_what_somebody_is_woken_for(changes: dict[str, Any], problem: str) -> None:
@@ -113,7 +113,7 @@ def test_what_somebody_is_woken_for(changes: dict[str, Any], problem: str) -> No
     [
         {"subjects": late(299.0)},
         {"subjects": late(), "closed": "maintenance"},
-        {"subjects": late(), "lanes": (LaneSeen("tasks", "process", 2, 2, 1, ""),)},
+        {"subjects": late(), "lanes": (LaneSeen("tasks", "process", 2, 2, 1, 61.0, ""),)},
         {"subjects": (subject(failures=3, standing=Standing.DISABLED),)},
         {"running": (at_work(limit_seconds=None, seconds=9e9),)},
         {"queues": (QueueSeen("mails", 9, 0, 0, 0, None),)},
@@ -131,7 +131,10 @@ def test_what_nobody_is_woken_for(changes: dict[str, Any]) -> None:
         ({"instances": ()}, "no daemon (itopd run) gives a sign of life"),
         ({"instances": (instance(kind="worker"),)}, "no daemon (itopd run) gives a sign of life"),
         ({"instances": (instance(), instance(version="0.9"))}, "itopd runs in several versions: 0.9, 1.0"),
-        ({"lanes": (LaneSeen("tasks", "process", 2, 2, 1, ""),)}, "lane tasks is full: 2 at work, 1 waiting"),
+        (
+            {"lanes": (LaneSeen("tasks", "process", 2, 2, 1, 61.0, ""),)},
+            "lane tasks is full: 2 at work, 1 waiting, the first for 61 s",
+        ),
         ({"queues": (QueueSeen("mails", 0, 0, 0, 4, None),)}, "queue of mails: 4 given up"),
         ({"running": (at_work(run=run(attempts=2)),)}, "task Busy is at its attempt 2"),
     ],
@@ -142,8 +145,12 @@ def test_what_is_worth_knowing(changes: dict[str, Any], warning: str) -> None:
     assert any(warning in one for one in found.warnings), found.warnings
 
 
+def test_a_lane_that_is_full_for_a_moment_is_nothing_to_know() -> None:
+    assert judged(lanes=(LaneSeen("tasks", "process", 2, 2, 1, 60.0, ""),)).warnings == ()
+
+
 def test_a_lane_has_room_for_each_process() -> None:
-    lanes = (LaneSeen("tasks", "process", 2, 2, 1, ""),)
+    lanes = (LaneSeen("tasks", "process", 2, 2, 1, 61.0, ""),)
     two = (instance(), instance(owner=str(Owner("another", 1, "1"))))
     assert judged(subjects=late(), lanes=lanes).is_good
     assert not judged(subjects=late(), lanes=lanes, instances=two).is_good

@@ -26,6 +26,8 @@ class Limits:
     """For something due that nobody begins."""
     queue: float = 900.0
     """For a mail that could be sent."""
+    full: float = 60.0
+    """For something due in a lane that has no room: that something waits for its turn is what lanes are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def health(seen: Status, zone: ZoneInfo, limits: Limits | None = None) -> Health
         *_instances(seen),
         *(f"lane {lane.name}: {lane.problem}" for lane in seen.lanes if lane.problem),
     )
-    return Health(problems, tuple(_warnings(seen)), _summary(seen))
+    return Health(problems, tuple(_warnings(seen, limits)), _summary(seen))
 
 
 def _late(seen: Status, zone: ZoneInfo, limits: Limits) -> Iterator[str]:
@@ -126,7 +128,7 @@ def _instances(seen: Status) -> Iterator[str]:
         yield from (f"{one.owner}: {problem}" for problem in one.problems if not one.is_dead)
 
 
-def _warnings(seen: Status) -> Iterator[str]:
+def _warnings(seen: Status, limits: Limits) -> Iterator[str]:
     if seen.closed:
         yield f"nothing begins: {seen.closed}"
     if not any(one.kind == "daemon" for one in _living(seen)):
@@ -135,8 +137,9 @@ def _warnings(seen: Status) -> Iterator[str]:
     if len(versions) > 1:
         yield f"itopd runs in several versions: {', '.join(versions)}"
     for lane in seen.lanes:
-        if lane.waiting and _is_full(lane, seen):
-            yield f"lane {lane.name} is full: {lane.running} at work, {lane.waiting} waiting"
+        if lane.longest_wait > limits.full and _is_full(lane, seen):
+            waiting = f"{lane.waiting} waiting, the first for {lane.longest_wait:.0f} s"
+            yield f"lane {lane.name} is full: {lane.running} at work, {waiting}"
     for queue in seen.queues:
         if queue.failed:
             yield f"queue of {queue.name}: {queue.failed} given up"

@@ -80,6 +80,8 @@ class LaneSeen:
     """Runs side by side, per process of itopd."""
     running: int
     waiting: int
+    longest_wait: float
+    """Seconds that the first of the waiting has been waiting; 0 when none is."""
     problem: str
     """Why its executor takes no runs; empty: it does."""
 

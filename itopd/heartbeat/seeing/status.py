@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -46,7 +47,7 @@ def status(heartbeat: Heartbeat, *, recent: int = _RECENT) -> Status:
         task_rows=tuple(by_class_name([*task_rows, *OwnTaskRows(heartbeat.state, SubjectKind.TASK).read()])),
         subjects=(*_known(heartbeat, entries, rows, picture, heads, waiting), *_broken(heartbeat.tasks, jobs, heads)),
         running=running,
-        lanes=_lanes(heartbeat, entries, waiting, running, queued),
+        lanes=_lanes(heartbeat, entries, _waits(entries, waiting, running, now), running, queued),
         queues=heartbeat.queues(),
         instances=tuple(instances.listed(heartbeat.state)),
         last_runs=tuple(ledger.recent(heartbeat.state, recent)),
@@ -183,16 +184,28 @@ def _running(
     return tuple(sorted(found, key=lambda seen: seen.run.id))
 
 
+def _waits(
+    entries: Sequence[Entry], waiting: Mapping[Subject, datetime], running: Sequence[RunSeen], now: datetime
+) -> Mapping[str, Sequence[float]]:
+    """Return by lane for how many seconds each thing that could be at work has been waiting."""
+    waits: dict[str, list[float]] = defaultdict(list)
+    for entry in entries:
+        if entry.subject in waiting:
+            waits[entry.lane].append((now - waiting[entry.subject]).total_seconds())
+    for seen in running:
+        if seen.run.state is RunState.QUEUED:
+            waits[seen.lane].append((now - seen.run.claimed).total_seconds())
+    return waits
+
+
 def _lanes(
     heartbeat: Heartbeat,
     entries: Sequence[Entry],
-    waiting: Collection[Subject],
+    waits: Mapping[str, Sequence[float]],
     running: Sequence[RunSeen],
     problems: Mapping[str, str],
 ) -> tuple[LaneSeen, ...]:
     at_work = [seen.lane for seen in running if seen.is_alive]
-    waiting_in = [entry.lane for entry in entries if entry.subject in waiting]
-    waiting_in += [seen.lane for seen in running if seen.run.state is RunState.QUEUED]
     used = {entry.lane for entry in entries}
     return tuple(
         LaneSeen(
@@ -200,7 +213,8 @@ def _lanes(
             executor="celery" if lane.queue is not None else _name_of(lane.executor),
             limit=lane.limit,
             running=at_work.count(lane.name),
-            waiting=waiting_in.count(lane.name),
+            waiting=len(waits.get(lane.name, ())),
+            longest_wait=max(waits.get(lane.name, ()), default=0.0),
             problem=problems.get(lane.name, ""),
         )
         for lane in heartbeat.lanes.values()
