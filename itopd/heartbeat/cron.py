@@ -21,6 +21,7 @@ from itopd.heartbeat.entries import Entry, entries_of
 from itopd.heartbeat.executing.records import RunReport
 from itopd.heartbeat.executing.side_by_side import keep_leases
 from itopd.heartbeat.executing.supervisor import Supervisor
+from itopd.heartbeat.forgetting import forget_old_runs
 from itopd.heartbeat.jobs.job import Jobs
 from itopd.heartbeat.looking import Due
 from itopd.heartbeat.problems import problems_of
@@ -141,6 +142,8 @@ class _Cron:
                 break
             await pause(self._limits.pause)
         lines.end(await self._rows(), int(-self._left()))
+        if self._runs:
+            await asyncio.to_thread(forget_old_runs, self._heartbeat)
         return CronEnd.STOPPED if signals.stop.is_set() else CronEnd.DONE
 
     async def _turn(self, signals: Signals) -> CronEnd | None:

@@ -9,6 +9,7 @@ from functools import partial
 from itopd.heartbeat import claiming, looking
 from itopd.heartbeat.entries import Entry, entries_of
 from itopd.heartbeat.executing.side_by_side import supervised
+from itopd.heartbeat.forgetting import forget_old_runs
 from itopd.heartbeat.looking import Due
 from itopd.heartbeat.problems import problems_of, report_problems
 from itopd.heartbeat.queueing import send
@@ -42,6 +43,8 @@ async def _tick(heartbeat: Heartbeat, only: str | None) -> TickReport:
     queued, waiting = await _queue(heartbeat, [item for item in picture.due if item.entry not in here])
     runs, lost = await supervised(heartbeat, [item for item in picture.due if item.entry in here])
     runs += await work_off(heartbeat, here, partial(_due_in_folders, heartbeat, here))
+    if runs:
+        await asyncio.to_thread(forget_old_runs, heartbeat)
     refused = refusal if len(allowed) < len(asked) else ""
     set_aside = (problem_of(one, heartbeat) for one in picture.set_aside)
     problems = (*problems_of(heartbeat, jobs, only), *set_aside, *waiting)

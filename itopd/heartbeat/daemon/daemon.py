@@ -15,7 +15,7 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -32,13 +32,14 @@ from itopd.heartbeat.daemon.signals import Signals
 from itopd.heartbeat.entries import Entry, entries_of
 from itopd.heartbeat.executing.side_by_side import keep_leases
 from itopd.heartbeat.executing.supervisor import STOPPED, Supervisor
+from itopd.heartbeat.forgetting import forget_old_runs
 from itopd.heartbeat.looking import Due, Picture
 from itopd.heartbeat.problems import report_problems
 from itopd.heartbeat.queueing import send
 from itopd.heartbeat.row_keeping import synchronise_rows
 from itopd.heartbeat.seeing.presence import SIGN_SECONDS, keep_presence, leave
 from itopd.heartbeat.world import AWAY, Heartbeat, pauses, reason_of
-from itopd.state import Run, RunState, ledger
+from itopd.state import Run
 from itopd.state.instances import Work
 
 _DRAIN_SHARE = 0.5
@@ -48,8 +49,6 @@ _STOP_SHARE = 0.4
 _LAST_SECONDS = 3.0
 """Beyond ``stop_timeout``: then the process ends, whatever hangs."""
 _PRUNE_SECONDS = 3600.0
-_KEPT = {RunState.DONE: timedelta(days=2), RunState.FAILED: timedelta(days=30)}
-"""How long the ledger remembers: a task that runs every two seconds makes 43,200 rows a day."""
 
 Opening = Callable[[], AbstractContextManager[Heartbeat]]
 """Opens a heartbeat; raises :class:`DatabaseError` while a database is away."""
@@ -223,7 +222,8 @@ class _Daemon:
         self._set_clock(picture)
         self._tell_ready()
         if self._heartbeat.clock.monotonic() - self._pruned_at >= _PRUNE_SECONDS:
-            await self._prune()
+            await asyncio.to_thread(forget_old_runs, self._heartbeat)
+            self._pruned_at = self._heartbeat.clock.monotonic()
 
     async def _look_at_gate(self) -> None:
         """Look whether anything that writes may begin now.
@@ -316,17 +316,6 @@ class _Daemon:
     async def _poke(self) -> None:
         """Wake dispatch: all that the clock ever does."""
         self._signals.poke()
-
-    async def _prune(self) -> None:
-        """Forget old runs, a bounded number at a time."""
-        heartbeat = self._heartbeat
-        pruned = 0
-        for state, age in _KEPT.items():
-            before = heartbeat.clock.now() - age
-            pruned += await asyncio.to_thread(ledger.prune, heartbeat.state, before=before, states=[state], limit=5000)
-        if pruned:
-            heartbeat.log.info("ledger_pruned", runs=pruned)
-        self._pruned_at = heartbeat.clock.monotonic()
 
     async def _drain(self, dispatching: asyncio.Task[None]) -> None:
         """Finish what runs or hand it back, within ``stop_timeout``; a second signal skips the waiting."""
