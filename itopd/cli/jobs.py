@@ -45,7 +45,14 @@ def list_(config: str | None, as_json: bool) -> None:
         found, problems = control.views(beat, jobs), problems_of(beat, jobs)
     if as_json:
         broken = [{"name": one.name, "file": str(one.path), "problem": one.problem} for one in jobs.broken]
-        _print_json({"jobs": [listed(view) for view in found], "broken": broken, "problems": problems})
+        _print_json(
+            {
+                "jobs": [listed(view) for view in found],
+                "broken": broken,
+                "problems": problems,
+                "warnings": jobs.warnings,
+            }
+        )
         return
     if not found:
         click.echo(f"no jobs in {settings.jobs_folder}")
@@ -54,6 +61,8 @@ def list_(config: str | None, as_json: bool) -> None:
         print_table(header, [list_row(view, settings.zone) for view in found])
     for problem in problems:
         click.echo(f"TO DO: {problem}")
+    for warning in jobs.warnings:
+        click.echo(f"LOOK AT: {warning}")
 
 
 @job_command.command("show", short_help="all that is known about a job")

@@ -238,7 +238,7 @@ def _check_jobs(settings: Settings) -> str:
     jobs = jobs_of(settings)
     if jobs.broken:
         raise SettingsError("; ".join(job.problem for job in jobs.broken))
-    return f"{len(jobs.jobs) or 'none'} in {folder}"
+    return "; ".join((f"{len(jobs.jobs) or 'none'} in {folder}", *jobs.warnings))
 
 
 def _check_mail(settings: Settings) -> str:

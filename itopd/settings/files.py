@@ -116,6 +116,11 @@ def parse_parameters(text: bytes, file: str, rules: Rules) -> ParameterFile:
                 warnings.append(
                     f"{file}:{number}: a file does not include others: name them all where this one is named"
                 )
+            if values.get(key, value) != value:
+                earlier = sources[key].line
+                warnings.append(
+                    f"{file}:{number}: {key} has another value in line {earlier}; this one counts: keep one"
+                )
             values[key] = value
             sources[key] = Origin("file", file, number)
     return ParameterFile(values, sources, tuple(warnings))

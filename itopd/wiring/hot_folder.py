@@ -47,6 +47,9 @@ def perform_on_file(spec: RunSpec, suffix: str, work: Work) -> RunOutcome:
     if taken.verdict is not None:
         place = taken.put_away(suffix)
         return RunOutcome(True, 0, f"{taken.name}: an earlier run had finished with it; moved to {place}")
+    if taken.unreadable:
+        error = f"it may not be read ({taken.unreadable}): let this account read it, and put it back"
+        return _settled(taken, RunOutcome(False, InputError.exit_code, error=error), suffix)
     if taken.deaths >= MOST_DEATHS:
         error = f"{taken.deaths} processes in a row died over it"
         return _settled(taken, RunOutcome(False, ItopdError.exit_code, error=error), suffix)
@@ -86,7 +89,7 @@ def _settled(taken: Taken, outcome: RunOutcome, suffix: str) -> RunOutcome:
     """Put a file away as its outcome says, a failure with its reason at the end of the report."""
     with taken.output.open("ab") as output:
         if not outcome.succeeded:
-            output.write(f"ERROR ({outcome.exit_code}): {outcome.error}\n".encode())
+            output.write(f"ERROR ({outcome.exit_code}): {outcome.error}\n".encode(errors="backslashreplace"))
     taken.decide("done" if outcome.succeeded else "failed")
     place = taken.put_away(suffix)
     if outcome.succeeded:

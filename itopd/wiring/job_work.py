@@ -17,6 +17,7 @@ import structlog
 
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, MissingFile
 from itopd.heartbeat import Control, RunOutcome, RunSpec
+from itopd.heartbeat.jobs.hot_folder import FILE_SIGN, name_of
 from itopd.heartbeat.jobs.results import Results
 from itopd.settings import Origin, ParameterFile, Settings, resolve_parameters
 from itopd.tabular import published
@@ -24,7 +25,7 @@ from itopd.wiring.application import open_application
 from itopd.wiring.catalogue import SERVICES, call_names, call_parameters
 from itopd.wiring.guard import require_adopted
 from itopd.wiring.hot_folder import perform_on_file
-from itopd.wiring.jobs import FED
+from itopd.wiring.jobs import FED, MADE
 from itopd.wiring.own_state import open_own_state
 
 _NOT_OURS: Final = "its lease was not renewed for too long: another process may do it, so its result is not published"
@@ -33,12 +34,11 @@ _NOT_OURS: Final = "its lease was not renewed for too long: another process may 
 def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutcome:
     """Run the service of a job with the job's keys; its output goes to ``output_file``, whole or not at all."""
     if "watch" in spec.job_keys:
-        fed = FED[spec.service]
         suffix = ".csv" if spec.parameters.get("output") == "details" else ".txt"
         return perform_on_file(
             spec,
             suffix,
-            lambda path, output: _serve(settings, spec, {**spec.parameters, fed: str(path)}, control, output),
+            lambda path, output: _serve(settings, spec, _keys_for(spec, path), control, output),
         )
 
     def run(output: BinaryIO) -> RunOutcome:
@@ -49,6 +49,13 @@ def perform_job(settings: Settings, spec: RunSpec, control: Control) -> RunOutco
     if outcome.succeeded:
         _remove_surplus(spec)
     return outcome
+
+
+def _keys_for(spec: RunSpec, path: Path) -> Mapping[str, str]:
+    """Return the keys of a job for one watched file."""
+    name, given = name_of(path), spec.parameters
+    made = {key: given[key].replace(FILE_SIGN, name) for key in MADE.get(spec.service, ()) if key in given}
+    return {**given, **made, FED[spec.service]: str(path)}
 
 
 def _as_file(keys: Mapping[str, str]) -> ParameterFile:

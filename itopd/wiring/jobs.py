@@ -13,6 +13,8 @@ from itopd.wiring.catalogue import SERVICES, call_names, call_parameters
 
 FED: Final = {"import": "csvfile"}
 """Services that read a file, and the key that names it: what a watched folder can feed."""
+MADE: Final = {"import": ("report", "error_file")}
+"""Keys of services that name files which they write besides their output."""
 
 _TO_COME = ("synchro_exec", "synchro_import")
 """Services of iTop that itopd does not have yet: a job of one can be written, but not enabled."""
@@ -32,6 +34,7 @@ def job_services(settings: Settings) -> Mapping[str, JobService]:
             keys=parameter_keys(service.parameters) | call_names(),
             writes=service.writes,
             feeds=FED.get(name, ""),
+            made=MADE.get(name, ()),
         )
         for name, service in SERVICES.items()
     }

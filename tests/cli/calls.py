@@ -109,9 +109,11 @@ class Place:
 
     def configure(self, **settings: object) -> None:
         """Write settings of this place, over those written before; ``__`` in a name stands for a dot."""
-        lines = [f"{name.replace('__', '.')} = {value}\n" for name, value in settings.items()]
-        with self.config.open("a", encoding="utf-8") as file:
-            file.writelines(lines)
+        given = {name.replace("__", "."): value for name, value in settings.items()}
+        before = self.config.read_text(encoding="utf-8").splitlines() if self.config.exists() else []
+        kept = [line for line in before if line.partition("=")[0].strip() not in given]
+        lines = [*kept, *(f"{name} = {value}" for name, value in given.items())]
+        self.config.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
     def call(self, *words: str | Path) -> Answer:
         """Run one command with these settings in this process."""

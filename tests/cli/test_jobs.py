@@ -126,3 +126,24 @@ def test_a_watched_folder_is_worked_off_by_hand_too(installed: Place) -> None:
     assert told == ["persons: done", "persons: FAILED (65)"]
     assert sorted(path.name for path in inbox.rglob("*.csv")) == ["a.csv", "b.csv"]
     assert (inbox / "failed" / "b.csv.report.txt").read_text().startswith("ERROR (65): Unknown column: 'nonsense'")
+
+
+def test_each_watched_file_has_its_own_file_of_errors(installed: Place) -> None:
+    inbox, errors = installed.folder / "inbox", installed.folder / "errors"
+    inbox.mkdir()
+    errors.mkdir()
+    keys = f"service = import\nwatch = {inbox}/*.csv\nwatch_settle = 0\nclass = Person\nno_localize = 1\n"
+    installed.write("jobs/persons.params", f"{keys}reconciliationkeys = name\nerror_file = {errors}/{{file}}\n")
+    for name in ("a.csv", "b.csv"):
+        (inbox / name).write_text(f"name,first_name,org_id->name\n{name},Jane,Nowhere\n")
+    assert installed.process("job", "run", "persons").code == 1
+    assert sorted(path.name for path in errors.iterdir()) == ["a.csv", "b.csv"]
+    assert "b.csv" in (errors / "b.csv").read_text()
+
+
+def test_what_looks_wrong_in_a_job_file_is_told(installed: Place) -> None:
+    job(installed, "people", more="retries = 1\nretries = 0\n")
+    warning = f"{installed.jobs}/people.params:7: retries has another value in line 6; this one counts: keep one"
+    assert f"LOOK AT: {warning}\n" in installed.call("job", "list").out
+    assert json.loads(installed.call("job", "list", "--json").out)["warnings"] == [warning]
+    assert f"ok     jobs: 1 in {installed.jobs}; {warning}\n" in installed.call("check").out

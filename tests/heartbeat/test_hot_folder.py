@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import multiprocessing
 import os
@@ -148,6 +149,7 @@ class TestTaking:
         assert taken is not None
         assert taken_from(tmp_path) is None
         assert Taker(watched(tmp_path), "job").is_held()
+        assert taken.lock is not None
         os.close(taken.lock)  # its process ended
         again = taken_from(tmp_path)
         assert again is not None
@@ -184,6 +186,27 @@ class TestTaking:
         with pytest.raises(
             MissingFile, match=r"cannot be moved to .*working/job \(Not a directory\): let this account"
         ):
+            taken_from(tmp_path)
+
+    def test_a_file_that_cannot_be_moved_does_not_keep_the_others_waiting(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put(tmp_path, "a.csv", "b.csv")
+        rename = Path.rename
+
+        def immutable(path: Path, target: Path) -> Path:
+            if path.name == "a.csv":
+                raise PermissionError(errno.EPERM, "Operation not permitted")
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", immutable)
+        taken = taken_from(tmp_path)
+        assert taken is not None
+        assert taken.name == "b.csv"
+        taken.output.write_bytes(b"")
+        taken.decide("done")
+        taken.put_away(".txt")
+        with pytest.raises(MissingFile, match="Operation not permitted"):
             taken_from(tmp_path)
 
 

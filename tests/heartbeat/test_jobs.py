@@ -24,10 +24,10 @@ def check(file: ParameterFile) -> None:
         raise SettingsError("unknown Persn\nvalue 'Persn' of parameter 'class' is refused")
 
 
-KEYS = frozenset({"expression", "class", "csvfile", "arg_*"})
+KEYS = frozenset({"error_file", "expression", "class", "csvfile", "arg_*"})
 SERVICES = {
     "export": JobService("transfer", check, KEYS),
-    "import": JobService("transfer", check, KEYS, feeds="csvfile"),
+    "import": JobService("transfer", check, KEYS, feeds="csvfile", made=("error_file",)),
     "synchro_exec": JobService("synchro", check, missing="the service synchro_exec comes later"),
 }
 
@@ -108,6 +108,10 @@ def test_a_job_is_its_parameters_file(tmp_path: Path) -> None:
         (
             "service = import\nwatch = in/*.csv\ncsvfile = x\n",
             r"persons.params:3: watch names the files; remove csvfile",
+        ),
+        (
+            "service = import\nwatch = in/*.csv\nerror_file = errors.csv\n",
+            r"persons.params:3: each file would overwrite the one before; write \{file\} for the file's name",
         ),
         (GOOD + "watch_settle = 5s\n", r"persons.params:5: it means nothing without watch"),
         (

@@ -226,3 +226,9 @@ def test_a_file_that_would_include_another_is_told_that_it_does_not(rules: Rules
     read = parse("a = 1\nparam_file = other\n", rules)
     assert dict(read.values) == {"a": "1", "param_file": "other"}
     assert read.warnings == ("a.params:2: a file does not include others: name them all where this one is named",)
+
+
+def test_a_key_with_two_values_is_told_of_and_the_last_one_counts() -> None:
+    read = parse("a = 1\nb = 2\na = 1\na = 3\n", ITOPD)
+    assert read.values == {"a": "3", "b": "2"}
+    assert read.warnings == ("a.params:4: a has another value in line 3; this one counts: keep one",)

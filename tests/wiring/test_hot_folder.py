@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import pytest
@@ -143,6 +144,48 @@ def test_a_file_that_is_gone_or_held_is_said(inbox: Path) -> None:
     outcome = run(inbox, working)
     assert (outcome.exit_code, outcome.error.startswith("another process still holds")) == (75, True)
     _release(inbox)
+
+
+@pytest.fixture
+def inbox_of_nobody() -> Iterator[Path]:
+    """Give an empty folder, and be an account that rights hold for: root may read everything."""
+    with TemporaryDirectory() as folder:
+        nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+        os.chown(folder, nobody, -1)
+        before = os.geteuid()
+        os.seteuid(nobody)
+        try:
+            yield Path(folder)
+        finally:
+            os.seteuid(before)
+
+
+def test_a_file_that_may_not_be_read_fails_alone(inbox_of_nobody: Path) -> None:
+    inbox = inbox_of_nobody
+    (inbox / "a.csv").write_text("secret")
+    (inbox / "a.csv").chmod(0)
+    (inbox / "b.csv").write_text("the data")
+    outcome = run(inbox, working)
+    assert (outcome.exit_code, "may not be read (Permission denied)" in outcome.error) == (65, True)
+    assert run(inbox, working).succeeded
+    assert places(inbox) == ["done/b.csv", "done/b.csv.report.txt", "failed/a.csv", "failed/a.csv.report.txt"]
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".csv", "é" * 125 + "a.csv", "n.csv" + "e" * 100 + ".csv" * 37])
+def test_a_name_as_long_as_can_be_loses_its_middle(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("the data")
+    assert run(tmp_path, working).succeeded
+    (kept,) = (tmp_path / "done").glob("*.csv")
+    assert kept.read_text() == "the data"
+    assert name.startswith(kept.stem)
+
+
+def test_a_name_that_is_no_utf_8_can_stand_in_a_report(tmp_path: Path) -> None:
+    (tmp_path / "caf\udce9.csv").write_text("the data")
+    outcome = run(tmp_path, raising(InputError("'caf\udce9.csv' is odd")))
+    assert outcome.exit_code == 65
+    report = tmp_path / "failed/caf\udce9.csv.report.txt"
+    assert report.read_text() == "half\nERROR (65): 'caf\\udce9.csv' is odd\n"
 
 
 def _release(folder: Path) -> None:

@@ -36,7 +36,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from itopd.errors import ItopdError, SettingsError
-from itopd.heartbeat.jobs.hot_folder import SETTLE_SECONDS, HotFolder, Watch
+from itopd.heartbeat.jobs.hot_folder import FILE_SIGN, SETTLE_SECONDS, HotFolder, Watch
 from itopd.heartbeat.jobs.job import BrokenJob, Job, Jobs, JobService
 from itopd.heartbeat.jobs.keys import (
     OWN_KEYS,
@@ -182,6 +182,9 @@ def _hot_folder(reader: KeyReader, service: JobService | None) -> HotFolder | No
         reader.wrong("watch", f"the service {reader.text('service')} reads no file; remove watch, write a schedule")
     elif service is not None and service.feeds in reader.file.values:
         reader.wrong(service.feeds, f"watch names the files; remove {service.feeds}, or watch")
+    for key in service.made if service is not None else ():
+        if reader.text(key) and FILE_SIGN not in reader.text(key):
+            reader.wrong(key, f"each file would overwrite the one before; write {FILE_SIGN} for the file's name")
     settle = reader.read("watch_settle", read_duration, timedelta(seconds=SETTLE_SECONDS))
     return HotFolder(watch, reader.path.stem, settle.total_seconds()) if watch is not None else None
 

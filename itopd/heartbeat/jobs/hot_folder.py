@@ -35,6 +35,8 @@ _UNFINISHED = re.compile(r"\..*|.*(?:~|\.(?:part|partial|tmp|temp|filepart|crdow
 """Names under which programs write what is not complete yet."""
 _MOST_READY = 100
 """Files handed to one run, which takes the first that it gets."""
+FILE_SIGN = "{file}"
+"""Stands for the name of the watched file in keys that name files to write."""
 ENTRY = re.compile(r"([^.]+)\.(\d+)-(\d+)\.(.+)", re.DOTALL)
 """Run that took it first, failures, deaths (the present owner counted beforehand), name."""
 
@@ -154,6 +156,12 @@ class HotFolder:
 def working_folder(watch: Watch, job: str) -> Path:
     """Return where a job keeps the files that it works on."""
     return watch.folder / _WORKING / job
+
+
+def name_of(entry: Path) -> str:
+    """Return the name under which a file of the working folder appeared."""
+    parts = ENTRY.fullmatch(entry.name)
+    return parts[4] if parts is not None else entry.name
 
 
 def left_files(working: Path) -> Iterator[Path]:

@@ -36,6 +36,8 @@ class JobService:
     """Whether it changes anything; what only reads runs even where the heartbeat may not write."""
     feeds: str = ""
     """The key that a watched folder gives each of its files to; empty: the service reads none."""
+    made: tuple[str, ...] = ()
+    """Keys that name files which the service writes besides its output."""
     missing: str = ""
     """Why it cannot run in this version; empty: it can."""
 

@@ -20,6 +20,8 @@ from itopd.heartbeat.jobs.hot_folder import ENTRY, Signature, Watch, left_files,
 Verdict = Literal["done", "failed"]
 
 _VERDICTS: tuple[Verdict, Verdict] = ("done", "failed")
+_LONGEST_NAME = 200
+"""Bytes of a name that leave room, within the 255 of file systems, for what is put before and behind it."""
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -29,7 +31,7 @@ class Taken:
     """A file that is ours: it lies in the working folder, locked as long as this process lives."""
 
     name: str
-    """As it was called when it appeared."""
+    """As it was called when it appeared; the front of its stem, where that was too long to put anything before it."""
     path: Path
     failures: int
     """How often work on it failed."""
@@ -39,8 +41,10 @@ class Taken:
     """Of the run that took it first."""
     verdict: Verdict | None
     """Set when an earlier owner had finished the work and died before the file was put away."""
-    lock: int
-    """The descriptor that holds the lock."""
+    lock: int | None
+    """The descriptor that holds the lock; ``None``: the file may not be opened, the lease of the job has to do."""
+    unreadable: str = ""
+    """Why it may not be opened."""
 
     @property
     def output(self) -> Path:
@@ -60,7 +64,7 @@ class Taken:
         """Leave the file to a later run; ``failed``: it may have been the file's fault, and is counted."""
         self.output.unlink(missing_ok=True)
         self.path = self.path.rename(self._folder / _entry_name(self.run_id, self.failures + failed, 0, self.name))
-        os.close(self.lock)
+        self._unlock()
 
     def put_away(self, suffix: str) -> Path:
         """Move the file, and beside it its report, to where its verdict says; return the file's new place.
@@ -84,9 +88,13 @@ class Taken:
                 continue
             self.path.unlink(missing_ok=True)
             report.unlink(missing_ok=True)
-            os.close(self.lock)
+            self._unlock()
             return place
         raise AssertionError("there are always more names")
+
+    def _unlock(self) -> None:
+        if self.lock is not None:
+            os.close(self.lock)
 
     def _hidden(self, kind: str) -> Path:
         return self._folder / f".{self.run_id}.{kind}"
@@ -102,10 +110,11 @@ class Taker:
     def take(self, ready: Iterable[tuple[str, Sequence[int]]], run_id: str) -> Taken | None:
         """Take a file that an earlier run left, else the first of ``ready`` that is still as it was seen.
 
-        Returns ``None`` when there is none that nobody else has. Raises :class:`MissingFile` when files cannot be
-        moved here.
+        Returns ``None`` when there is none that nobody else has. Raises :class:`MissingFile` when none of them can be
+        moved here: one that cannot does not keep the others waiting.
         """
         working = working_folder(self.watch, self.job)
+        obstacle: OSError | None = None
         try:
             working.mkdir(parents=True, exist_ok=True)
             _forget_finished(working)
@@ -114,9 +123,15 @@ class Taker:
                 if taken is not None:
                     return taken
             for name, signature in ready:
-                taken = self._take_new(working, name, Signature(*signature), run_id)
+                try:
+                    taken = self._take_new(working, name, Signature(*signature), run_id)
+                except OSError as error:
+                    obstacle = obstacle or error
+                    continue
                 if taken is not None:
                     return taken
+            if obstacle is not None:
+                raise obstacle
         except OSError as error:
             raise MissingFile(
                 f"files of {self.watch.folder} cannot be moved to {working} ({error.strerror}): "
@@ -129,7 +144,7 @@ class Taker:
         return any(True for _ in left_files(working_folder(self.watch, self.job)))
 
     def _take_new(self, working: Path, name: str, signature: Signature, run_id: str) -> Taken | None:
-        source, entry = self.watch.folder / name, working / _entry_name(run_id, 0, 0, name)
+        source, entry = self.watch.folder / name, working / _entry_name(run_id, 0, 0, _short(name))
         try:
             if signature_of(source.stat(follow_symlinks=False)) != signature:
                 return None
@@ -149,11 +164,13 @@ def _take_up(entry: Path) -> Taken | None:
         lock = os.open(entry, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        return Taken(name, entry, failures, deaths, run_id, _verdict(entry, run_id), None, error.strerror or str(error))
     try:
         if not _locked(lock) or not _is_same(entry, lock):
             os.close(lock)
             return None
-        verdict = next((one for one in _VERDICTS if (entry.parent / f".{run_id}.{one}").exists()), None)
+        verdict = _verdict(entry, run_id)
         if verdict is None:
             entry = entry.rename(entry.parent / _entry_name(run_id, failures, deaths + 1, name))
     except BaseException:
@@ -162,8 +179,21 @@ def _take_up(entry: Path) -> Taken | None:
     return Taken(name, entry, failures, deaths, run_id, verdict, lock)
 
 
+def _verdict(entry: Path, run_id: str) -> Verdict | None:
+    """Return what an earlier owner decided about a file of the working folder."""
+    return next((one for one in _VERDICTS if (entry.parent / f".{run_id}.{one}").exists()), None)
+
+
 def _entry_name(run_id: str, failures: int, deaths: int, name: str) -> str:
     return f"{run_id}.{failures}-{deaths}.{name}"
+
+
+def _short(name: str) -> str:
+    """Return a name to which something can be added, with its extension."""
+    stem, extension = Path(name).stem, Path(name).suffix
+    while len(os.fsencode(stem + extension)) > _LONGEST_NAME:
+        stem, extension = (stem[:-1], extension) if stem else (extension, "")
+    return stem + extension
 
 
 def _locked(file: int) -> bool:
