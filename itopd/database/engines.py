@@ -121,7 +121,8 @@ def _sqlite(url: URL, *, read_only: bool) -> Engine:
         cursor = connection.cursor()
         if not read_only:
             cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = NORMAL")
+        # NORMAL would lose the last commits in a power cut: mails sent again, rows "running" for ever.
+        cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
         cursor.execute("PRAGMA temp_store = FILE")  # so that sorting a million rows takes no more memory than a few
         cursor.close()

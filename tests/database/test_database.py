@@ -36,6 +36,12 @@ def test_a_write_is_committed_at_the_end(database: Database) -> None:
     assert names(database) == ["Demo"]
 
 
+def test_what_is_committed_in_a_file_survives_a_power_cut(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/itop.db"
+    with closing(open_database(url, bundled_model(), PARIS)) as database, database.write() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+
+
 def test_an_exception_rolls_back(database: Database) -> None:
     def fail() -> None:
         with database.write() as connection:
