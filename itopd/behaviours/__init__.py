@@ -1,20 +1,24 @@
 """What iTop's default classes do by program when they are written (``spec/objects.md`` §9), one module each.
 
-``BEHAVIOURS`` is what ``wiring`` hands to the writer; ``ported`` tells what else iTop's PHP would do,
-``lost`` what an object lacks without it.
+``BEHAVIOURS`` and ``DELETIONS`` are what ``wiring`` hands to the writer; ``ported`` tells what else iTop's PHP would
+do, ``lost`` what an object lacks without it.
 """
 
+from itopd.behaviours.attachments import AttachmentsOfTicket
 from itopd.behaviours.instants import CreationInstant
 from itopd.behaviours.lost import what_is_lost
-from itopd.behaviours.network_links import NetworkLinkTwin
+from itopd.behaviours.network_links import NetworkLinkEnd, NetworkLinkTwin
 from itopd.behaviours.ported import Ported, UnportedGuard, unported_classes
-from itopd.behaviours.tags import TagRules
-from itopd.writing import Behaviour
+from itopd.behaviours.profiles import FixedProfile
+from itopd.behaviours.tags import TagInUse, TagRules
+from itopd.writing import Behaviour, DeletionRule
 
 BEHAVIOURS: tuple[Behaviour, ...] = (NetworkLinkTwin(), CreationInstant(), TagRules())
+DELETIONS: tuple[DeletionRule, ...] = (NetworkLinkEnd(), TagInUse(), FixedProfile(), AttachmentsOfTicket())
 
 __all__ = [
     "BEHAVIOURS",
+    "DELETIONS",
     "CreationInstant",
     "NetworkLinkTwin",
     "Ported",

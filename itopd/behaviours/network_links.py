@@ -8,9 +8,11 @@ keeps no twin up to date any more; the old twin is left for whoever deletes link
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-from itopd.writing import Create, Draft, Hooks, Intent, Present, Update
+from itopd.datamodel import Class
+from itopd.writing import Create, Doom, Draft, Hooks, Intent, Present, Update
 
 _LINK: Final = "lnkConnectableCIToNetworkDevice"
 _DEVICE: Final = "NetworkDevice"
@@ -57,6 +59,21 @@ class _Twins(Hooks):
 
     def _others(self, draft: Draft, values: Mapping[str, Any]) -> list[int]:
         return [id_ for id_ in self._present.matching(_LINK, values) if id_ != draft.id]
+
+
+class NetworkLinkEnd:
+    """The twin goes with its link."""
+
+    classes = frozenset({_LINK})
+
+    def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
+        """Find the twins of links: one statement."""
+        del cls
+        codes = (*_SWAPPED, "connection_type")
+        twins = {id_: _twin(partial(present.value, _LINK, id_)) for id_ in ids}
+        rows = [tuple(twin[code] for code in codes) for twin in twins.values()]
+        found = zip(twins, present.find(_LINK, codes, rows), strict=True)
+        return {id_: Doom(also=tuple((_LINK, other) for other in others if other != id_)) for id_, others in found}
 
 
 def _twin(read: Callable[[str], Any]) -> dict[str, Any]:

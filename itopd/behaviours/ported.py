@@ -8,7 +8,7 @@ like the stock one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -25,20 +25,18 @@ PORTED: Final[Ported] = {
     # class that has the hooks in iTop -> those that are ported, or have nothing to do outside PHP (objects.md §9)
     "AsyncTask": frozenset({"OnInsert"}),  # CreationInstant
     "CMDBChangeOp": frozenset({"OnInsert"}),  # names the current change: itopd's history does, nobody else may write it
-    "lnkConnectableCIToNetworkDevice": frozenset({"AfterInsert", "AfterUpdate"}),  # NetworkLinkTwin
-    "TagSetFieldData": frozenset({"ComputeValues", "DoCheckToWrite"}),  # TagRules
+    "lnkConnectableCIToNetworkDevice": frozenset({"AfterInsert", "AfterUpdate", "AfterDelete"}),  # NetworkLinkTwin
+    "TagSetFieldData": frozenset({"ComputeValues", "DoCheckToWrite", "DoCheckToDelete"}),  # TagRules, TagInUse
     "Action": frozenset({"AfterInsert", "AfterUpdate"}),  # a message of the user interface
     "ActionEmail": frozenset({"DoCheckToWrite"}),  # a warning of the user interface
-    "InlineImage": frozenset({"AfterInsert", "AfterUpdate"}),  # traces
-    "Person": frozenset({"GetAttributeFlags"}),  # demonstration mode
-    "URP_Profiles": frozenset({"AfterInsert", "AfterUpdate"}),  # a cache of sessions
+    "InlineImage": frozenset({"AfterInsert", "AfterUpdate", "AfterDelete"}),  # traces
+    "Person": frozenset({"GetAttributeFlags", "CheckToDelete"}),  # demonstration mode
+    "URP_Profiles": frozenset({"AfterInsert", "AfterUpdate", "OnDelete", "AfterDelete"}),  # a cache; FixedProfile
     "URP_UserProfile": frozenset({"AfterInsert", "AfterUpdate"}),
     "URP_UserOrg": frozenset({"AfterInsert", "AfterUpdate"}),
 }
-_NOT_OF_WRITES: Final = frozenset(
-    {"OnDelete", "AfterDelete", "DBDelete", "DoCheckToDelete", "CheckToDelete", "PrefillCreationForm"}
-)
-"""Hooks of deletions, which itopd does not do, and of forms."""
+_OF_DELETIONS: Final = frozenset({"OnDelete", "AfterDelete", "DBDelete", "DoCheckToDelete", "CheckToDelete"})
+_OF_FORMS: Final = frozenset({"PrefillCreationForm"})
 
 
 def unported_hooks(cls: Class, performed: Ported = MappingProxyType({})) -> tuple[str, ...]:
@@ -46,11 +44,19 @@ def unported_hooks(cls: Class, performed: Ported = MappingProxyType({})) -> tupl
 
     ``performed`` are further ones whose work the writing operation does itself.
     """
-    return tuple(
-        hook
-        for hook, owner in cls.php_behaviour.items()
-        if hook not in _NOT_OF_WRITES and hook not in PORTED.get(owner, ()) and hook not in performed.get(owner, ())
-    )
+    hooks = _unported(cls, performed)
+    return tuple(hook for hook in hooks if hook not in _OF_DELETIONS)
+
+
+def unported_deletion_hooks(cls: Class) -> tuple[str, ...]:
+    """Return the hooks by which PHP takes part in deletions of a class and that itopd does not port."""
+    return tuple(hook for hook in _unported(cls, {}) if hook in _OF_DELETIONS)
+
+
+def _unported(cls: Class, performed: Ported) -> Iterator[str]:
+    for hook, owner in cls.php_behaviour.items():
+        if hook not in _OF_FORMS and hook not in PORTED.get(owner, ()) and hook not in performed.get(owner, ()):
+            yield hook
 
 
 def unported_classes(model: Model) -> dict[str, tuple[str, ...]]:
@@ -84,15 +90,25 @@ class UnportedGuard:
             if frozenset(self._allowed).isdisjoint(cls.lineage) and (hooks := unported_hooks(cls, self._performed))
         }
         if refused:
-            raise RefusedError(self._refusal(refused))
+            raise RefusedError(self._refusal(refused, "writing to", "written"))
         return _nothing
 
-    def _refusal(self, refused: Mapping[Class, Sequence[str]]) -> str:
+    def deletions(
+        self, present: Present, cls: Class, ids: Sequence[int], *, asked: bool
+    ) -> Mapping[int, Sequence[Issue]]:
+        """Raise :class:`RefusedError` when objects of such a class would be deleted, asked for or not."""
+        del present, ids, asked
+        hooks = unported_deletion_hooks(cls)
+        if hooks and frozenset(self._allowed).isdisjoint(cls.lineage):
+            raise RefusedError(self._refusal({cls: hooks}, "deleting objects of", "deleted"))
+        return {}
+
+    def _refusal(self, refused: Mapping[Class, Sequence[str]], what: str, done: str) -> str:
         names = [cls.name for cls in refused]
         losses = "".join(f"\n  {cls.name}: {what_is_lost(cls, hooks)}" for cls, hooks in refused.items())
         return (
-            f"writing to {', '.join(names)} is refused: this iTop runs PHP of its own when such objects are written, "
-            f"which itopd does not do. What you write would lack:{losses}\n"
+            f"{what} {', '.join(names)} is refused: this iTop runs PHP of its own when such objects are {done}, "
+            f"which itopd does not do. What you do would lack:{losses}\n"
             "If it can do without, put this line into itopd's parameters file (subclasses are included):\n"
             f"  allow_unported = {', '.join((*self._allowed, *names))}"
         )

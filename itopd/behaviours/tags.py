@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from itopd.writing import Draft, Hooks, Issue, Present
+import sqlalchemy as sa
+
+from itopd.datamodel import Class
+from itopd.writing import Doom, Draft, Hooks, Issue, Present
 
 _CODE: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9]{2,19}")
 _CLASS: Final = re.compile(r"TagSetFieldDataFor_(?P<cls>.+)__(?P<code>.+)")
@@ -25,6 +29,37 @@ class TagRules:
             values = sorted({draft.value(code) for draft in drafts})
             present.load(_ROOT, [id_ for ids in present.find(_ROOT, (code,), [(v,) for v in values]) for id_ in ids])
         return _Tags(present)
+
+
+class TagInUse:
+    """A tag that an object has cannot be deleted."""
+
+    classes = frozenset({_ROOT})
+
+    def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
+        """Read which tags are in use: one statement for each tag set that deleted tags are of."""
+        del cls
+        by_set: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        for id_ in ids:
+            owner, attribute, code = (present.value(_ROOT, id_, of) for of in ("obj_class", "obj_attcode", "code"))
+            by_set[owner, attribute][code] = id_
+        found: dict[int, Doom] = {}
+        for (owner, attribute), tags in by_set.items():
+            for code in _in_use(present, owner, attribute).intersection(tags):
+                text = f"the tag '{code}' is in use in {attribute} of objects of class {owner}: take it off them first"
+                found[tags[code]] = Doom(issues=(Issue(None, "tag_in_use", text),))
+        return found
+
+
+def _in_use(present: Present, owner: str, attribute: str) -> frozenset[str]:
+    """Return the codes of the tags that objects have."""
+    model = present.database.model
+    if owner not in model or attribute not in model[owner].attributes:
+        return frozenset()
+    declared = model[owner].attributes[attribute]
+    column = present.database.table(declared.origin).c[declared.sql]
+    texts = present.connection.execute(sa.select(column).where(column != "").distinct()).scalars()
+    return frozenset(code for text in texts for code in text.split(" "))
 
 
 class _Tags(Hooks):

@@ -11,10 +11,12 @@ from typing import Final
 import sqlalchemy as sa
 import structlog
 
+from itopd.behaviours import BEHAVIOURS, DELETIONS
 from itopd.clock import ITOP_DATETIME
 from itopd.errors import SettingsError
+from itopd.rules import ITOPD
 from itopd.tasks.work import BATCH, Work
-from itopd.writing import Change, remove
+from itopd.writing import Change, Delete, Writer
 
 CLASS = "TemporaryObjectDescriptor"
 _SHORTEST: Final = timedelta(minutes=1)
@@ -109,7 +111,13 @@ def _clean(work: Work, batch: Sequence[_Descriptor]) -> list[str]:
 def _delete(work: Work, connection: sa.Connection, cls: str, ids: Sequence[int], change: Change) -> dict[int, str]:
     if cls not in work.database.model:
         return dict.fromkeys(ids, f"there is no class {cls}")
-    return dict(remove(work.database, work.clock, connection, cls, ids, change))
+    writer = Writer(work.database, work.clock, ITOPD, behaviours=BEHAVIOURS, deletions=DELETIONS)
+    outcomes = writer.write(connection, [Delete(cls, id_) for id_ in ids], change)
+    return {
+        outcome.id: "; ".join(issue.text for issue in outcome.issues)
+        for outcome in outcomes
+        if any(issue.kind != "not_found" for issue in outcome.issues)
+    }
 
 
 def _age(work: Work, one: _Descriptor) -> timedelta:

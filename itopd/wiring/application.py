@@ -20,7 +20,7 @@ from itopd.access import (
     require_more_than_portal,
     rights_of,
 )
-from itopd.behaviours import BEHAVIOURS, Ported, UnportedGuard
+from itopd.behaviours import BEHAVIOURS, DELETIONS, Ported, UnportedGuard
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database
 from itopd.datamodel import Model
@@ -158,7 +158,7 @@ def open_application(
 
 def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequence[Guard] = ()) -> Writer:
     """Return the writer with everybody who takes part in writes; without guards nobody's rights are looked at."""
-    return Writer(database, clock, rules, guards=guards, behaviours=BEHAVIOURS)
+    return Writer(database, clock, rules, guards=guards, behaviours=BEHAVIOURS, deletions=DELETIONS)
 
 
 def guards_of(settings: Settings, model: Model) -> tuple[Guard, ...]:

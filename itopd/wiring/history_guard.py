@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from itopd.datamodel import Class
 from itopd.errors import RefusedError
-from itopd.writing import Draft, Present, Veto
+from itopd.writing import Draft, Issue, Present, Veto
 
 
 class HistoryGuard:
@@ -17,4 +18,11 @@ class HistoryGuard:
     def prepare(self, present: Present, drafts: Sequence[Draft]) -> Veto:
         """Raise :class:`RefusedError`."""
         del present, drafts
+        raise RefusedError(self._reason)
+
+    def deletions(
+        self, present: Present, cls: Class, ids: Sequence[int], *, asked: bool
+    ) -> Mapping[int, Sequence[Issue]]:
+        """Raise :class:`RefusedError`."""
+        del present, cls, ids, asked
         raise RefusedError(self._reason)

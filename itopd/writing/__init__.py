@@ -19,8 +19,7 @@ from itopd.writing.intents import (
     Stimulus,
     Update,
 )
-from itopd.writing.protocols import Behaviour, Draft, Guard, Hooks, Present, Reaction, Veto, Written
-from itopd.writing.removal import remove
+from itopd.writing.protocols import Behaviour, DeletionRule, Doom, Draft, Guard, Hooks, Present, Reaction, Veto, Written
 from itopd.writing.rights import NOT_ALLOWED, RightsGuard
 from itopd.writing.writer import Writer
 
@@ -31,6 +30,8 @@ __all__ = [
     "ChangedValue",
     "Create",
     "Delete",
+    "DeletionRule",
+    "Doom",
     "Draft",
     "Effect",
     "Guard",
@@ -49,5 +50,4 @@ __all__ = [
     "Veto",
     "Writer",
     "Written",
-    "remove",
 ]

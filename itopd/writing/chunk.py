@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from itopd.errors import ItopdError
+from itopd.writing.deleting import Deletions, FlushFirst
 from itopd.writing.draft import Draft
 from itopd.writing.drafting import Drafting, Tags
 from itopd.writing.foresight import Foresight, Slot
 from itopd.writing.history import History
 from itopd.writing.ids import Ids
-from itopd.writing.intents import Create, Intent, Issue, Update
+from itopd.writing.intents import Create, Delete, Intent, Issue, Update
 from itopd.writing.judging import Judge
 from itopd.writing.participants import Participants, Voices
 from itopd.writing.protocols import Written
@@ -46,21 +47,38 @@ class Chunk:
         self._drafting = Drafting(database.model, layout, self.working, now, tags)
         self._voices = Voices(participants)
         ids, rules = Ids(participants, connection), Rules(database, connection)
-        self._foresight = Foresight(participants, self.working, self._drafting, ids, rules, self._voices)
+        self._deletions = Deletions(participants, self.working, self._drafting)
+        self._foresight = Foresight(
+            participants, self.working, self._drafting, ids, rules, self._voices, self._deletions
+        )
         told = self.written if participants.reactions else None
         self._judge = Judge(self.working, history, rules, self._voices, ids, told)
 
     def decide(self, intents: Sequence[Intent]) -> list[Verdict]:
-        """Return what becomes of each intent; the rows are in :attr:`working` then, and nothing is written yet."""
+        """Return what becomes of each intent; the rows are in :attr:`working` then, and nothing is written yet.
+
+        A deletion that has to see the intents before it written ends the chunk: the verdicts are fewer then.
+        Raises :class:`FlushFirst` when it is another intent that brings such a deletion about.
+        """
         slots = self._foresight.prepare(intents)
-        return [self._decide(slot) for slot in slots]
+        verdicts: list[Verdict] = []
+        for slot in slots:
+            try:
+                verdicts.append(self._decide(slot))
+            except FlushFirst:
+                if not verdicts or not isinstance(slot.intent, Delete):
+                    raise
+                break
+        return verdicts
 
     def _decide(self, slot: Slot) -> Verdict:
         intent = slot.intent
         verdict = slot.refusal or self._drafting.waiting_in_vain(intent)
+        if verdict is None and isinstance(intent, Delete):
+            verdict = self._delete(intent)
         if verdict is None:
             draft = self._draft_at_turn(slot)
-            verdict = self._settle(draft, 0) if draft is not None else not_found(intent)
+            verdict = self._settle(draft, 0) if draft is not None else self._not_found(intent)
         if isinstance(intent, Create):
             self._drafting.made(intent, verdict.id if verdict.status == "created" else 0)
         return verdict
@@ -71,7 +89,9 @@ class Chunk:
         if isinstance(intent, Update) and (draft is None or slot.provisional):
             item = self._drafting.item(intent)
             return None if item is None else self._drafting.update(item, intent.values)
-        if draft is not None:
+        if draft is not None and not isinstance(intent, Delete):
+            if draft.item is not None and self.working.item(draft.layout.cls.root, draft.id) is None:
+                return None  # deleted since
             if slot.pending:
                 draft.given = self._drafting.resolved(draft.layout, intent.values)
             if slot.pending or (draft.item is not None and draft.item.dirty):
@@ -80,7 +100,31 @@ class Chunk:
 
     def _settle(self, draft: Draft, depth: int) -> Verdict:
         """Judge a draft and, once it is accepted, do the writes that it brings about."""
-        verdict = self._judge.judge(draft)
+        return self._followed(draft, self._judge.judge(draft), depth)
+
+    def _delete(self, intent: Delete) -> Verdict:
+        """Delete an object with all that goes with it, or nothing at all."""
+        item = self._drafting.item(intent)
+        if item is None:
+            return self._not_found(intent)
+        root = (item.layout.cls.name, item.id)
+        decided = self._deletions.decide(root)
+        self._foresight.read_trees(decided.resets)
+        opinions = [(draft, self._judge.weigh(draft)) for draft in decided.resets]
+        issues: list[Issue | Clash] = [*decided.issues]
+        for _, opinion in opinions:
+            issues += opinion.issues
+        effects = decided.plan.effects(self._deletions.name)
+        if issues:
+            return Verdict("refused", *root, issues=issues, effects=effects)
+        for node in decided.plan.in_order:
+            self._judge.delete(self._deletions.item(node), self._deletions.name(node))
+        for draft, opinion in opinions:
+            self._followed(draft, self._judge.apply(draft, opinion), 1)
+        return Verdict("deleted", *root, effects=effects)
+
+    def _followed(self, draft: Draft, verdict: Verdict, depth: int) -> Verdict:
+        """Do the writes that an accepted one brings about."""
         if verdict.status in {"created", "updated"}:
             warnings = [*verdict.warnings]
             for hook in self._voices.hooks_for(draft.layout):
@@ -94,6 +138,9 @@ class Chunk:
         if depth > _DEEPEST:
             raise ItopdError(f"writes on {intent.cls} bring about each other more than {_DEEPEST} deep")
         draft: Draft | None
+        if isinstance(intent, Delete):
+            self.working.load(intent.cls, [self._drafting.id_of(intent)])
+            return [*self._delete(intent).issues]
         if isinstance(intent, Create):
             draft = self._drafting.creation(intent.cls, intent.values)
         else:
@@ -101,8 +148,11 @@ class Chunk:
             item = self._drafting.item(intent)
             draft = None if item is None else self._drafting.update(item, intent.values)
         if draft is None:
-            return list(not_found(intent).issues)
+            return list(self._not_found(intent).issues)
         draft.asked = False
         self._foresight.read_trees([draft])
         verdict = self._settle(draft, depth)
         return [*verdict.issues, *verdict.warnings]
+
+    def _not_found(self, intent: Intent) -> Verdict:
+        return not_found(intent, 0 if isinstance(intent, Create) else self._drafting.id_of(intent))

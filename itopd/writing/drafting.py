@@ -9,7 +9,7 @@ from itopd.datamodel import Model
 from itopd.errors import ItopdError
 from itopd.writing.checks import examine
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Create, Intent, Issue, Pending, Update
+from itopd.writing.intents import Create, Delete, Intent, Issue, Pending, Update
 from itopd.writing.layout import Layout
 from itopd.writing.verdicts import Verdict, refused
 from itopd.writing.working import Item, Working
@@ -29,13 +29,13 @@ class Drafting:
         self._tags = tags
         self._defaults: dict[str, dict[str, Any]] = {}
 
-    def item(self, intent: Update) -> Item | None:
-        """Return the object an update is about, as far as it is loaded and of the class that the intent names."""
+    def item(self, intent: Update | Delete) -> Item | None:
+        """Return the object that an intent is about, as far as it is loaded and of the class that the intent names."""
         item = self._working.item(self._model[intent.cls].root, self.id_of(intent))
         return item if item is not None and intent.cls in item.layout.cls.lineage else None
 
-    def id_of(self, intent: Update) -> int:
-        """Return the id of the object an update is about; 0 while it is not made."""
+    def id_of(self, intent: Update | Delete) -> int:
+        """Return the id of the object an update or a deletion is about; 0 while it is not made."""
         if isinstance(intent.id, Pending):
             return self._stands_for(intent.id, self._model[intent.cls].root)
         return intent.id
@@ -72,9 +72,10 @@ class Drafting:
     def waiting_in_vain(self, intent: Intent) -> Verdict | None:
         """Return the refusal of an intent that refers to an object whose creation was refused."""
         references: list[tuple[str | None, Pending]] = []
-        if isinstance(intent, Update) and isinstance(intent.id, Pending):
+        if not isinstance(intent, Create) and isinstance(intent.id, Pending):
             references.append((None, intent.id))
-        references += [(code, value) for code, value in intent.values.items() if type(value) is Pending]
+        if not isinstance(intent, Delete):
+            references += [(code, value) for code, value in intent.values.items() if type(value) is Pending]
         issues: list[Issue] = []
         for code, reference in references:
             if reference.tag not in self._tags:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 
 from itopd.attributes import Stored
 from itopd.database import Database, insert_rows, update_rows
+from itopd.objects import chunks
 from itopd.writing.history import History
 from itopd.writing.layout import Layout
 from itopd.writing.tree import Node
 from itopd.writing.working import Item, TreeName, Working
+
+_AT_ONCE: Final = 1000
 
 Numbers = dict[TreeName, dict[int, Node]]
 """Nodes of the trees of a chunk whose numbers are new."""
@@ -31,6 +35,7 @@ def flush(database: Database, connection: sa.Connection, working: Working, histo
     for items in created.values():
         _insert(database, connection, items, numbers, now)
     _update(database, connection, updated)
+    _delete(database, connection, working.gone)
     _renumber(database, connection, numbers)
     history.flush(connection)
 
@@ -75,6 +80,15 @@ def _update(database: Database, connection: sa.Connection, items: list[Item]) ->
                 group[item.id] = tuple(row)
     for (table, columns), rows in groups.items():
         update_rows(connection, database.table(table), columns, rows)
+
+
+def _delete(database: Database, connection: sa.Connection, gone: Mapping[str, Sequence[int]]) -> None:
+    """Delete objects, given by their final class, from all their tables."""
+    for name, ids in gone.items():
+        for part in reversed(database.model.table_classes(name)):
+            table = database.table(part.name)
+            for some in chunks(sorted(ids), _AT_ONCE):
+                connection.execute(table.delete().where(table.c[part.key_column].in_(some)))
 
 
 def _changed_tables(layout: Layout, dirty: Iterable[str]) -> Iterator[tuple[str, list[str], tuple[str, ...]]]:

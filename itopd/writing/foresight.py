@@ -7,10 +7,11 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from itopd.errors import ItopdError
+from itopd.writing.deleting import Deletions
 from itopd.writing.draft import Draft
 from itopd.writing.drafting import Drafting
 from itopd.writing.ids import Ids
-from itopd.writing.intents import Create, Intent, Issue, Pending, Update
+from itopd.writing.intents import Create, Delete, Intent, Issue, Pending, Update
 from itopd.writing.participants import Participants, Voices
 from itopd.writing.uniqueness import Rules
 from itopd.writing.verdicts import Verdict, refused
@@ -45,6 +46,7 @@ class Foresight:
         ids: Ids,
         rules: Rules,
         voices: Voices,
+        deletions: Deletions,
     ) -> None:
         self._participants = participants
         self._model = participants.database.model
@@ -53,21 +55,23 @@ class Foresight:
         self._ids = ids
         self._rules = rules
         self._voices = voices
+        self._deletions = deletions
 
     def prepare(self, intents: Sequence[Intent]) -> list[Slot]:
         """Look up everything; return the intents with their drafts, in their order."""
         self._load(intents)
         creations: dict[Hashable, Draft] = {}
         slots = [self._slot(intent, creations) for intent in intents]
-        drafts = [slot.draft for slot in slots if slot.draft is not None]
+        resets = self._deletions.foresee(self._deleted(intents))
+        drafts = [*resets, *(slot.draft for slot in slots if slot.draft is not None)]
         self._look_up_keys(drafts)
         self.read_trees(drafts)
         self._ids.reserve(drafts)
         if self._participants.guards or self._participants.behaviours:
             certain = [slot.draft for slot in slots if slot.draft is not None and not slot.provisional]
-            self._voices.prepare(self._working, certain)
+            self._voices.prepare(self._working, [*resets, *certain])
         self._foresee(slots, creations)
-        self._look_up_rules(slots)
+        self._look_up_rules(slots, resets)
         return slots
 
     def read_trees(self, drafts: Iterable[Draft]) -> None:
@@ -92,6 +96,8 @@ class Foresight:
 
     def _slot(self, intent: Intent, creations: dict[Hashable, Draft]) -> Slot:
         """Return an intent with its draft as far as it can be known now; notes creations by their tag."""
+        if isinstance(intent, Delete):
+            return Slot(intent)
         slot = Slot(intent, pending=any(type(value) is Pending for value in intent.values.values()))
         if isinstance(intent, Create):
             if self._model.get_class(intent.cls).abstract:
@@ -136,7 +142,7 @@ class Foresight:
         A verdict gives the draft what its keys are by then.
         """
         for slot in slots:
-            if slot.pending and slot.draft is not None:
+            if slot.pending and slot.draft is not None and not isinstance(slot.intent, Delete):
                 draft = slot.draft
                 draft.given = self._drafting.resolved(draft.layout, slot.intent.values)
                 for code, value in slot.intent.values.items():
@@ -144,9 +150,19 @@ class Foresight:
                         draft.given[code] = creations[value.tag].id
                 draft.begin()
 
-    def _look_up_rules(self, slots: Iterable[Slot]) -> None:
+    def _deleted(self, intents: Sequence[Intent]) -> Mapping[str, list[int]]:
+        """Return the ids of the stored objects that a chunk asks to delete, by the class that it names."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for intent in intents:
+            if isinstance(intent, Delete) and (id_ := self._drafting.id_of(intent)):
+                found[intent.cls].append(id_)
+        return found
+
+    def _look_up_rules(self, slots: Iterable[Slot], resets: Iterable[Draft]) -> None:
         """Learn who holds what must be unique; one statement per rule."""
         objects: dict[int, list[Draft]] = defaultdict(list)
+        for draft in resets:
+            objects[id(draft.item)].append(draft)
         for slot in slots:
             if slot.draft is not None and (slot.draft.new or slot.draft.changes):
                 objects[slot.subject].append(slot.draft)

@@ -79,6 +79,8 @@ class History:
         self.change = change
         self._now = now
         self._operations: list[_Operation] = []
+        self._subjects: set[tuple[str, int]] = set()
+        """Class and id of the objects that the operations of this chunk are about."""
         self._purged: dict[tuple[str, str], list[int]] = defaultdict(list)
         """Ids by root and final class whose older operations go."""
 
@@ -86,12 +88,14 @@ class History:
         """Record a creation; older operations under the same id will be purged (§8.4)."""
         cls = layout.cls
         self._purged[cls.root, cls.name].append(id_)
-        self._operations.append((_CREATE, cls.name, id_, ((),)))
+        self._add((_CREATE, cls.name, id_, ((),)))
 
     def deleted(self, cls: Class, id_: int, name: str) -> None:
         """Record that an object is gone, under its root class; older operations under its id will be purged (§8.4)."""
         self._purged[cls.root, cls.name].append(id_)
-        self._operations.append((_DELETE, cls.root, id_, ((cls.name, name[:_SCALAR_SIZE]),)))
+        if (cls.name, id_) in self._subjects:
+            self._operations = [one for one in self._operations if one[1:3] != (cls.name, id_)]
+        self._add((_DELETE, cls.root, id_, ((cls.name, name[:_SCALAR_SIZE]),)))
 
     def changed(self, layout: Layout, id_: int, code: str, old: object, new: object) -> None:
         """Record the change of one attribute, where the model tracks it."""
@@ -103,7 +107,7 @@ class History:
             return
         operation = _SET + kind.history.value
         parts = _RECORD[kind.history](kind, operation, old, new)
-        self._operations.append((operation, layout.cls.name, id_, ((code, operation), *parts)))
+        self._add((operation, layout.cls.name, id_, ((code, operation), *parts)))
 
     def _watched(self, layout: Layout, id_: int, code: str, old: StopWatchState, new: StopWatchState) -> None:
         """Record the changed sub-items of a stop watch, which has no operation of its own."""
@@ -114,7 +118,7 @@ class History:
             before, after = old.item(item.item), new.item(item.item)
             if before != after:
                 texts = tuple("" if value is None else str(value) for value in (before, after))
-                self._operations.append((operation, layout.cls.name, id_, ((item.code, operation), texts)))
+                self._add((operation, layout.cls.name, id_, ((item.code, operation), texts)))
 
     def linked(self, operation: LinkOperation, host_class: str, item: tuple[str, int], link_id: int) -> None:
         """Record on a host that a link was added, removed or changed."""
@@ -122,7 +126,11 @@ class History:
         kind = _TUNE if operation.event == "tune" else _ADD_REMOVE
         last: Stored = link_id if operation.event == "tune" else operation.event
         parts: tuple[tuple[Stored, ...], ...] = ((host.link_set, kind), (*item, kind), (last,))
-        self._operations.append((kind, host_class, operation.host_id, parts))
+        self._add((kind, host_class, operation.host_id, parts))
+
+    def _add(self, operation: _Operation) -> None:
+        self._operations.append(operation)
+        self._subjects.add(operation[1:3])
 
     def flush(self, connection: sa.Connection) -> None:
         """Write the change, when this is its first operation, and all operations; purge older ones."""

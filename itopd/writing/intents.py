@@ -61,7 +61,7 @@ class Delete:
     id: int | Pending
 
 
-Intent = Create | Update
+Intent = Create | Update | Delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ class Issue:
     """The attribute it is about."""
     kind: str
     """One of ``itopd.attributes.RefusedKind``, or ``null``, ``target_not_found``, ``not_unique``, ``not_found``,
-    ``abstract_class``, ``pending_refused``, ``database``, or what a guard or behaviour says."""
+    ``abstract_class``, ``manual`` (something else has to be deleted by hand first),
+    ``pending_refused``, ``database``, or what a guard or behaviour says."""
     text: str
 
 
@@ -121,8 +122,10 @@ class Effect:
     id: int
     kind: Literal["deleted", "reset", "manual"]
     """It goes too; a key of it is reset; it has to be deleted by hand first, which stops the whole deletion."""
-    codes: tuple[str, ...] = ()
-    """The keys of it that lead here."""
+    name: str
+    """Its friendly name."""
+    values: Mapping[str, int] = field(default_factory=dict)
+    """Of a reset: its keys, with what is put into them."""
 
 
 @dataclass(frozen=True, slots=True)

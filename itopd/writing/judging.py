@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from itopd.datamodel import Class
 from itopd.writing.checks import value_issues
 from itopd.writing.draft import Draft
 from itopd.writing.history import History
 from itopd.writing.ids import Ids
 from itopd.writing.intents import ChangedValue, Issue
-from itopd.writing.links import operations
+from itopd.writing.links import LinkOperation, operations, removals
 from itopd.writing.participants import Voices
 from itopd.writing.protocols import Written
-from itopd.writing.uniqueness import Clash, Rules
+from itopd.writing.uniqueness import Clash, Key, Rules, Uniqueness
 from itopd.writing.verdicts import Verdict
 from itopd.writing.working import Item, Working
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What is to be said of a draft."""
+
+    issues: Sequence[Issue | Clash] = ()
+    warnings: Sequence[Issue | Clash] = ()
+    keys: Sequence[tuple[Uniqueness, Key | None]] = ()
+    """What the object must be alone with, rule by rule."""
+    changes_nothing: bool = False
 
 
 @dataclass(slots=True)
@@ -31,6 +44,10 @@ class Judge:
 
     def judge(self, draft: Draft) -> Verdict:
         """Return what becomes of a draft; an accepted one is applied to the objects of the chunk."""
+        return self.apply(draft, self.weigh(draft))
+
+    def weigh(self, draft: Draft) -> Opinion:
+        """Return what is to be said of a draft; nothing is applied yet."""
         layout = draft.layout
         hooks = self.voices.hooks_for(layout)
         for hook in hooks:
@@ -38,7 +55,7 @@ class Judge:
         if layout.metas:
             draft.derive()
         if not draft.new and not draft.changes and not draft.problems.keys() - layout.types.keys():
-            return Verdict("unchanged", layout.cls.name, draft.id)
+            return Opinion(changes_nothing=True)
         issues: list[Issue | Clash] = []
         warnings: list[Issue | Clash] = []
         for hook in hooks:
@@ -51,15 +68,35 @@ class Judge:
         issues += value_issues(draft, self.working)
         for veto in self.voices.vetoes:
             issues += veto(draft)
-        if issues:
-            return Verdict("refused", layout.cls.name, draft.id if not draft.new else 0, (), issues, warnings)
+        return Opinion(issues, warnings, keys)
+
+    def apply(self, draft: Draft, opinion: Opinion) -> Verdict:
+        """Apply a draft to the objects of the chunk, if nothing speaks against it; return what becomes of it."""
+        cls = draft.layout.cls
+        if opinion.changes_nothing:
+            return Verdict("unchanged", cls.name, draft.id)
+        if opinion.issues:
+            id_ = draft.id if not draft.new else 0
+            return Verdict("refused", cls.name, id_, issues=opinion.issues, warnings=opinion.warnings)
         if not draft.id:
-            draft.id = self.ids.take(layout.cls.root)
-        for rule, key in keys:
+            draft.id = self.ids.take(cls.root)
+        for rule, key in opinion.keys:
             rule.written(draft, key)
         verdict = self._accept(draft)
-        verdict.warnings = warnings
+        verdict.warnings = opinion.warnings
         return verdict
+
+    def delete(self, item: Item, name: str) -> None:
+        """Take an object out of the chunk and record its deletion; ``name`` is its friendly name (§7.2)."""
+        layout, values = item.layout, item.values
+        for rule in self.rules.of(layout):
+            rule.deleted(item.id, [values[code] for code in rule.layout.rule.attributes])
+        for code in layout.trees:
+            self.working.trees[layout.cls.attributes[code].origin, code].remove(item.id)
+        self.working.remove(item)
+        for operation in removals(layout.hosts, values.__getitem__):
+            self._record_link(operation, layout.cls, item.id, values.__getitem__)
+        self.history.deleted(layout.cls, item.id, name)
 
     def _accept(self, draft: Draft) -> Verdict:
         """Apply a draft to the objects of the chunk and record it."""
@@ -106,8 +143,11 @@ class Judge:
         """Record on the hosts of a link what happened to it (§8.3); a host that is gone gets nothing."""
         before = None if draft.new else draft.before
         for operation in operations(draft.layout.hosts, before, draft.value, draft.changes):
-            host_class = self.working.target(operation.host.root, operation.host_id)
-            if host_class is not None:
-                remote = operation.host.remote_key
-                item = (operation.host.remote_class, draft.value(remote)) if remote else (draft.cls.name, draft.id)
-                self.history.linked(operation, host_class, item, draft.id)
+            self._record_link(operation, draft.cls, draft.id, draft.value)
+
+    def _record_link(self, operation: LinkOperation, cls: Class, id_: int, value: Callable[[str], int]) -> None:
+        host_class = self.working.target(operation.host.root, operation.host_id)
+        if host_class is not None:
+            remote = operation.host.remote_key
+            item = (operation.host.remote_class, value(remote)) if remote else (cls.name, id_)
+            self.history.linked(operation, host_class, item, id_)

@@ -39,6 +39,13 @@ class LinkOperation:
     event: Literal["added", "removed", "tune"]
 
 
+def removals(hosts: Collection[Host], value: Callable[[str], int]) -> Iterator[LinkOperation]:
+    """Yield what the deletion of a link leaves on its hosts; ``value`` gives the value of a key."""
+    for host in hosts:
+        if value(host.key) and host.level & _LIST:
+            yield LinkOperation(host, value(host.key), "removed")
+
+
 def hosts_of(model: Model, cls: Class) -> tuple[Host, ...]:
     """Return the ends of a class that track its objects as links, in the order of its keys."""
     hosts: list[Host] = []

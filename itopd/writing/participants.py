@@ -9,7 +9,8 @@ from itopd.database import Database
 from itopd.datamodel import Class
 from itopd.writing.draft import Draft
 from itopd.writing.layout import Layout
-from itopd.writing.protocols import Behaviour, Guard, Hooks, Present, Reaction, Veto
+from itopd.writing.protocols import Behaviour, DeletionRule, Guard, Hooks, Present, Reaction, Veto
+from itopd.writing.references import Pointing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Participants:
     guards: Sequence[Guard]
     behaviours: Sequence[Behaviour]
     reactions: Sequence[Reaction]
+    deletions: Sequence[DeletionRule]
+    pointing: Pointing
 
     def has_behaviour(self, cls: Class) -> bool:
         """Return whether some behaviour is about the objects of a class."""

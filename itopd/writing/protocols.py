@@ -7,7 +7,7 @@ because each intent must see what the ones before it did. Nothing they do per ob
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -117,6 +117,37 @@ class Present(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Doom:
+    """What is to be said of the deletion of one object."""
+
+    issues: tuple[Issue, ...] = ()
+    """Why it must not be."""
+    also: tuple[tuple[str, int], ...] = ()
+    """Final class and id of existing objects that go with it, though no key of theirs says so."""
+
+    def with_issues(self, issues: Iterable[Issue]) -> Doom:
+        """Return the same with further issues."""
+        return replace(self, issues=(*self.issues, *issues))
+
+    def with_more(self, also: Iterable[tuple[str, int]]) -> Doom:
+        """Return the same with further objects that go."""
+        return replace(self, also=(*self.also, *also))
+
+
+class DeletionRule(Protocol):
+    """What the program of a class does when its objects are deleted (``spec/objects.md`` §7.2, §9)."""
+
+    @property
+    def classes(self) -> frozenset[str]:
+        """Classes it is about; subclasses are included."""
+        ...
+
+    def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
+        """Look up in bulk what is to be said of stored objects of a final class; those not named may go alone."""
+        ...
+
+
 Veto = Callable[[Draft], Sequence[Issue]]
 
 
@@ -128,6 +159,16 @@ class Guard(Protocol):
 
         ``drafts`` show each intent as if it were the only one of the chunk; the judge is asked about each in turn,
         as it then stands.
+        """
+        ...
+
+    def deletions(
+        self, present: Present, cls: Class, ids: Sequence[int], *, asked: bool
+    ) -> Mapping[int, Sequence[Issue]]:
+        """Return why stored objects of a final class must not be deleted; those not named may be.
+
+        ``asked``: a caller names these objects; otherwise each may go because of another deletion, the named ones
+        again among them.
         """
         ...
 

@@ -6,7 +6,7 @@ What behaviours bring about is not judged: it follows from what the account was 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -46,6 +46,24 @@ class RightsGuard:
             return list(self._issues(draft, hidden)) if draft.asked else ()
 
         return veto
+
+    def deletions(
+        self, present: Present, cls: Class, ids: Sequence[int], *, asked: bool
+    ) -> Mapping[int, Sequence[Issue]]:
+        """Refuse objects of classes that the account may not delete; those it does not see are not there for it."""
+        if not asked:
+            if self.rights.allows(Action.DELETE, cls.name):
+                return {}
+            refusal = Issue(None, NOT_ALLOWED, self._refusal(cls, "delete"))
+            return {id_: [refusal] for id_ in ids}
+        if self.account.is_administrator:
+            return {}
+        seen = present.seen(cls.name, ids, replace(self.reader, hide_administrators=True))
+        return {
+            id_: [Issue(None, "not_found", f"there is no {cls.name} with the id {id_}")]
+            for id_ in ids
+            if id_ not in seen
+        }
 
     def _hidden(self, present: Present, drafts: Sequence[Draft]) -> set[_Object]:
         """Return the stored objects that exist and are invisible, among those that the drafts touch."""

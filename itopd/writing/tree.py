@@ -109,6 +109,20 @@ class Tree:
         _splice(left, right, before)
         self._parents[node_id] = parent
 
+    def remove(self, node_id: int) -> None:
+        """Take a node out; what lies below it keeps its numbers until it is moved.
+
+        As iTop does it, the branch becomes the last root first, so holes remain.
+        """
+        self.move(node_id, 0)
+        for token in (self._rights.pop(node_id), self._lefts.pop(node_id)):
+            if token.following is self._end:
+                self._last -= token.step
+            else:
+                token.following.step += token.step
+            _cut(token, token)
+        del self._parents[node_id]
+
     def changed(self) -> Iterator[Node]:
         """Yield the nodes whose numbers or parent differ from what is stored, new ones included."""
         lefts: dict[int, int] = {}

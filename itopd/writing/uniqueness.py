@@ -100,6 +100,11 @@ class Uniqueness:
         if key is not None and holds and draft.cls.name not in self.layout.exempt:
             self._holders[key].add(draft.id)
 
+    def deleted(self, id_: int, values: Sequence[Any]) -> None:
+        """Note that the chunk has deleted an object that had these values."""
+        self._holders[self.layout.key_of(values)].discard(id_)
+        self._written.add(id_)
+
     def _learn(self, rows: Mapping[Key, tuple[Any, ...]]) -> None:
         rule, database = self.layout.rule, self._database
         found = find(database, self._connection, rule.root_class, self._codes, list(rows.values()))

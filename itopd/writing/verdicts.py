@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from itopd.writing.intents import ChangedValue, Intent, Issue, Update
+from itopd.writing.intents import ChangedValue, Effect, Intent, Issue
 from itopd.writing.uniqueness import Clash
 
 
@@ -14,12 +14,13 @@ from itopd.writing.uniqueness import Clash
 class Verdict:
     """What was decided; of clashes the names that a message mentions have yet to be looked up."""
 
-    status: Literal["created", "updated", "unchanged", "refused"]
+    status: Literal["created", "updated", "deleted", "unchanged", "refused"]
     cls: str
     id: int = 0
     changes: tuple[ChangedValue, ...] = ()
     issues: Sequence[Issue | Clash] = ()
     warnings: Sequence[Issue | Clash] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 def refused(cls: str, id_: int, *issues: Issue) -> Verdict:
@@ -27,7 +28,6 @@ def refused(cls: str, id_: int, *issues: Issue) -> Verdict:
     return Verdict("refused", cls, id_, issues=issues)
 
 
-def not_found(intent: Intent) -> Verdict:
+def not_found(intent: Intent, id_: int) -> Verdict:
     """Return the refusal of an intent on an object that does not exist."""
-    id_ = intent.id if isinstance(intent, Update) and isinstance(intent.id, int) else 0
     return refused(intent.cls, id_, Issue(None, "not_found", f"there is no {intent.cls} with the id {id_}"))

@@ -53,6 +53,11 @@ class _Index:
         self._of[item.id] = key
         self._ids[key].add(item.id)
 
+    def remove(self, item: Item) -> None:
+        """Take an object out."""
+        if self.cls in item.layout.cls.lineage and item.id in self._of:
+            self._ids[self._of.pop(item.id)].discard(item.id)
+
     def key(self, values: Mapping[str, Any]) -> tuple[Hashable, ...]:
         """Return what these values are entered under."""
         return tuple(key(values[code]) for key, code in zip(self._keys, self._codes, strict=True))
@@ -82,6 +87,13 @@ class Working:
         self._finals: dict[str, dict[int, str | None]] = defaultdict(dict)
         self._indexes: dict[tuple[str, tuple[str, ...]], _Index] = {}
         self.trees: dict[TreeName, Tree] = {}
+        self.gone: dict[str, list[int]] = defaultdict(list)
+        """Ids of deleted objects by final class."""
+        self.is_written = False
+        """Whether the chunk has created or changed an object: what the database says is out of date."""
+        self._written: list[Item] = []
+        """What was put since :attr:`_pointed_at` was brought up to date."""
+        self._pointed_at: set[tuple[str, int]] = set()
         self._tags: dict[tuple[str, str], frozenset[str]] = {}
 
     @property
@@ -103,8 +115,27 @@ class Working:
         root = item.layout.cls.root
         self._items[root][item.id] = item
         self._finals[root][item.id] = item.layout.cls.name
+        self._written.append(item)
+        self.is_written = True
         for index in self._indexes.values():
             index.put(item)
+
+    def remove(self, item: Item) -> None:
+        """Take out an object that is deleted: from now on there is none with its id."""
+        root = item.layout.cls.root
+        del self._items[root][item.id]
+        self._finals[root][item.id] = None
+        self.gone[item.layout.cls.name].append(item.id)
+        for index in self._indexes.values():
+            index.remove(item)
+
+    def is_newly_pointed_at(self, root: str, id_: int) -> bool:
+        """Return whether an object that the chunk has written may point to this one, unlike what is stored."""
+        for item in self._written:
+            keys = item.layout.keys
+            self._pointed_at.update((keys[code], item.values[code]) for code in item.dirty if code in keys)
+        self._written.clear()
+        return (root, id_) in self._pointed_at
 
     def load(self, cls: str, ids: Iterable[int], codes: Iterable[str] = ()) -> None:
         """Load objects of a class or its subclasses: what judging an update takes, and ``codes`` as far as they exist.
@@ -122,7 +153,8 @@ class Working:
         for id_ in dict.fromkeys(ids):
             item = here.get(id_)
             if item is None:
-                unknown.append(id_)
+                if id_ not in self._finals[root] or self._finals[root][id_] is not None:
+                    unknown.append(id_)
             elif absent := tuple(code for code in more if code in item.layout.types and code not in item.values):
                 wanted[item.layout.cls.name, absent].append(id_)
         always: dict[str, tuple[str, ...]] = {}

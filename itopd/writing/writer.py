@@ -16,13 +16,15 @@ from itopd.clock import Clock, to_itop
 from itopd.database import Database, Unstorable, reason, was_undone
 from itopd.rules import Rules
 from itopd.writing.chunk import Chunk
+from itopd.writing.deleting import FlushFirst
 from itopd.writing.drafting import Tags
 from itopd.writing.flush import flush
 from itopd.writing.history import History
-from itopd.writing.intents import Change, Create, Intent, Issue, Outcome, Update
+from itopd.writing.intents import Change, Create, Delete, Intent, Issue, Outcome
 from itopd.writing.layout import Layout, layout_of
 from itopd.writing.participants import Participants
-from itopd.writing.protocols import Behaviour, Guard, Reaction, Written
+from itopd.writing.protocols import Behaviour, DeletionRule, Guard, Reaction, Written
+from itopd.writing.references import Pointing
 from itopd.writing.uniqueness import Clash, describe
 from itopd.writing.verdicts import Verdict
 
@@ -50,13 +52,17 @@ class Writer:
         guards: Sequence[Guard] = (),
         behaviours: Sequence[Behaviour] = (),
         reactions: Sequence[Reaction] = (),
+        deletions: Sequence[DeletionRule] = (),
     ) -> None:
         self._database = database
         self._clock = clock
         self.rules = rules
         self._layouts: dict[str, Layout] = {}
         self._alone_classes: dict[str, bool] = {}
-        self._participants = Participants(database, self._layout, guards, behaviours, reactions)
+        self._participants = Participants(
+            *(database, self._layout, guards, behaviours, reactions, deletions),
+            pointing=Pointing(database.model),
+        )
 
     def write(self, connection: sa.Connection, intents: Sequence[Intent], change: Change) -> list[Outcome]:
         """Write the intents within the caller's transaction; return an outcome for each, in their order.
@@ -69,8 +75,23 @@ class Writer:
         outcomes: list[Outcome] = []
         for chunk in self._chunks(intents):
             with _collector_at_rest():
-                outcomes += self._write_chunk(connection, chunk, change, tags)
+                outcomes += self._write_whole(connection, chunk, change, tags)
         return outcomes
+
+    def plan(self, connection: sa.Connection, deletion: Delete, change: Change) -> Outcome:
+        """Return what a deletion would come to, with its effects; nothing is written, no reaction told.
+
+        Raises as :meth:`write`.
+        """
+        savepoint = connection.begin_nested()
+        try:
+            now = to_itop(self._clock.now(), self._database.timezone)
+            history = History(self._database, change.again(), now)
+            chunk = Chunk(self._participants, connection, history, now, {})
+            (outcome,) = self._outcomes(connection, chunk.decide([deletion]))
+        finally:
+            savepoint.rollback()
+        return outcome
 
     def _chunks(self, intents: Sequence[Intent]) -> Iterator[Sequence[Intent]]:
         """Yield intents that may be decided together: all, but those under a rule that only the database can judge."""
@@ -95,15 +116,29 @@ class Writer:
             self._alone_classes[cls] = known
         return known
 
+    def _write_whole(
+        self, connection: sa.Connection, intents: Sequence[Intent], change: Change, tags: Tags
+    ) -> list[Outcome]:
+        """Write a chunk, in as many parts as its deletions take."""
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(intents):
+            outcomes += self._write_chunk(connection, intents[len(outcomes) :], change, tags)
+        return outcomes
+
     def _write_chunk(
         self, connection: sa.Connection, intents: Sequence[Intent], change: Change, tags: Tags
     ) -> list[Outcome]:
-        """Write a chunk; when the database refuses it, write its halves, down to the intent that is to blame."""
+        """Write a chunk, or its first intents up to a deletion that has to see them written.
+
+        When the database refuses it, write its halves, down to the intent that is to blame.
+        """
         before, own_tags = change.id, ChainMap[Hashable, tuple[str, int]]({}, tags)
         savepoint = connection.begin_nested()
         try:
             outcomes, written = self._decide_and_flush(connection, intents, change, own_tags)
-        except (DataError, IntegrityError, OperationalError, OverflowError, UnicodeError, Unstorable) as error:
+        except (
+            *(DataError, IntegrityError, OperationalError, OverflowError, UnicodeError, Unstorable, FlushFirst),
+        ) as error:
             if isinstance(error, OperationalError) and not _is_about_values(error):
                 raise
             savepoint.rollback()
@@ -112,7 +147,7 @@ class Writer:
                 return [_refused_by_database(intents[0], error, tags, self._database.model[intents[0].cls].root)]
             middle = len(intents) // 2
             halves = (intents[:middle], intents[middle:])
-            return [outcome for half in halves for outcome in self._write_chunk(connection, half, change, tags)]
+            return [outcome for half in halves for outcome in self._write_whole(connection, half, change, tags)]
         savepoint.commit()
         tags.update(own_tags.maps[0])
         for reaction in self._participants.reactions:
@@ -138,7 +173,9 @@ class Writer:
         def told(found: Sequence[Issue | Clash]) -> tuple[Issue, ...]:
             return tuple(issues[id(issue)] if isinstance(issue, Clash) else issue for issue in found)
 
-        return [Outcome(v.status, v.cls, v.id, v.changes, told(v.issues), told(v.warnings)) for v in verdicts]
+        return [
+            Outcome(v.status, v.cls, v.id, v.changes, told(v.issues), told(v.warnings), v.effects) for v in verdicts
+        ]
 
     def _layout(self, name: str) -> Layout:
         layout = self._layouts.get(name)
@@ -168,7 +205,7 @@ def _refused_by_database(intent: Intent, error: Exception, tags: Tags, root: str
     if isinstance(intent, Create) and intent.tag is not None:
         tags[intent.tag] = (root, 0)
     told = reason(error) if isinstance(error, DBAPIError) else error
-    id_ = intent.id if isinstance(intent, Update) and isinstance(intent.id, int) else 0
+    id_ = intent.id if not isinstance(intent, Create) and isinstance(intent.id, int) else 0
     issue = Issue(None, "database", f"the database refuses the object: {told}")
     return Outcome("refused", intent.cls, id_, issues=(issue,))
 

@@ -1,4 +1,4 @@
-"""Object operations of ``golden/csv``: create and update of plain attributes and keys, with the rows they leave."""
+"""Object operations of ``golden/csv``: plain attributes and keys, deletions, their plans; with the rows they leave."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from itopd.attributes import HistoryKind, Refused, bind
-from itopd.behaviours import BEHAVIOURS
+from itopd.behaviours import BEHAVIOURS, DELETIONS
 from itopd.clock import FixedClock
 from itopd.database import Database
 from itopd.datamodel import bundled_model
 from itopd.objects import find
 from itopd.rules import ITOP
-from itopd.writing import Change, Create, Intent, Outcome, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, Outcome, Update, Writer
 from tests.golden.dbdiff import Json, compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, replays
 from tests.golden.sample import golden_sample
@@ -41,11 +42,16 @@ _ISSUE = re.compile(r"\d+=>(.*?)(?=; \d+=>|\}, class = )", re.DOTALL)
 _VALUE_ISSUE = re.compile(r"Unexpected value for attribute '.*' \((\w+)\) : (.*)", re.DOTALL)
 _LINKED = re.compile(r"\w+: (.+) is already linked to \w+: (.+), duplicates are not allowed")
 
+_GIVEN = re.compile(r"@given:\w+#\d+")
+_MODES = {"manual": 1, "deleted": 2}
+"""iTop's numbers for what becomes of an object of a deletion plan."""
 _LATER = frozenset({HistoryKind.CASE_LOG, HistoryKind.ONE_WAY_PASSWORD})
 """Kinds of attributes whose values are not plain: their writing comes with a later issue."""
 
 
 def _is_plain(operation: Json) -> bool:
+    if operation["op"] in {"delete", "plan"}:
+        return True
     if operation["op"] not in {"create", "update"}:
         return False
     cls = bundled_model()[operation.get("class") or operation["object"]["class"]]
@@ -65,7 +71,7 @@ def replay(vector: Vector) -> None:
     """Do the operations on a copy of the sample, compare results and rows."""
     with tempfile.TemporaryDirectory() as folder, golden_sample(Path(folder)) as database:
         clock = FixedClock(datetime(2026, 11, 23, 20, 0, tzinfo=UTC))
-        writer = Writer(database, clock, ITOP, behaviours=BEHAVIOURS)
+        writer = Writer(database, clock, ITOP, behaviours=BEHAVIOURS, deletions=DELETIONS)
         start = dump_tables(database)
         for step in vector.data["given"]:
             outcomes = _given(database, writer, step)
@@ -73,11 +79,19 @@ def replay(vector: Vector) -> None:
                 raise Difference(f"the set-up was refused: {outcomes}")
         before = dump_tables(database)
         clock.advance(7)
-        results = _run(database, writer, vector.data["run"]["ops"])
+        operations = vector.data["run"]["ops"]
+        results = _run(database, writer, operations)
         expected = vector.data["expect"]
-        for position, (outcome, want) in enumerate(zip(results, expected["results"], strict=True), start=1):
-            _compare_result(f"operation {position}", outcome, want)
-        compare(database, before, dump_tables(database), expected["db"], given_ids(database, start, before))
+        ids = given_ids(database, start, before)
+        for position, (operation, outcome, want) in enumerate(
+            zip(operations, results, expected["results"], strict=True), start=1
+        ):
+            where = f"operation {position}"
+            if operation["op"] == "plan":
+                _compare_plan(where, outcome, want, ids)
+            else:
+                _compare_result(where, outcome, want, ids)
+        compare(database, before, dump_tables(database), expected["db"], ids)
 
 
 def _given(database: Database, writer: Writer, step: Json) -> list[Outcome]:
@@ -108,12 +122,18 @@ def _run(database: Database, writer: Writer, operations: list[Json]) -> list[Out
     outcomes: list[Outcome] = []
     for operation in operations:
         with database.write() as connection:
-            outcomes += writer.write(connection, [_intent(database, connection, operation)], change)
+            intent = _intent(database, connection, operation)
+            if operation["op"] == "plan" and isinstance(intent, Delete):
+                outcomes.append(writer.plan(connection, intent, change))
+            else:
+                outcomes += writer.write(connection, [intent], change)
     return outcomes
 
 
 def _intent(database: Database, connection: sa.Connection, operation: Json) -> Intent:
     cls = operation.get("class") or operation["object"]["class"]
+    if operation["op"] in {"delete", "plan"}:
+        return Delete(cls, _object(database, connection, operation["object"]))
     values = {code: _value(database, connection, cls, code, field) for code, field in operation["fields"].items()}
     if operation["op"] == "create":
         return Create(cls, values)
@@ -143,9 +163,31 @@ def _object(database: Database, connection: sa.Connection, named: Json) -> int:
     return ids[0]
 
 
-def _compare_result(where: str, outcome: Outcome, want: Json) -> None:
+def _compare_plan(where: str, outcome: Outcome, want: Json, ids: Mapping[str, int]) -> None:
+    effects = outcome.effects
+    check_equal(f"{where}: can delete", outcome.status == "deleted", want["can_delete"])
+    check_equal(f"{where}: issues", [issue.text for issue in outcome.issues], _known(want["issues"], ids))
+    gone = [(one.cls, one.name, _MODES[one.kind]) for one in effects if one.kind != "reset"]
+    check_equal(f"{where}: the object itself", [(one["class"], one["mode"]) for one in want["deletes"] if one["root"]],
+                [(outcome.cls, _MODES["deleted"])])  # fmt: skip
+    recorded = [(one["class"], one["name"], one["mode"]) for one in want["deletes"] if not one["root"]]
+    check_equal(f"{where}: what goes with it", gone, recorded)
+    reset = [(one.cls, one.name, dict(one.values)) for one in effects if one.kind == "reset"]
+    updates = [(one["class"], one["name"], one["values"]) for one in want["updates"]]
+    check_equal(f"{where}: what is reset", reset, updates)
+
+
+def _known(texts: list[str], ids: Mapping[str, int]) -> list[str]:
+    """Return texts with ids for the placeholders of objects that the set-up made."""
+    return [_GIVEN.sub(lambda place: str(ids.get(place[0], place[0])), text) for text in texts]
+
+
+def _compare_result(where: str, outcome: Outcome, want: Json, ids: Mapping[str, int]) -> None:
     check_equal(f"{where}: accepted", outcome.status != "refused", want["ok"])
-    if not want["ok"]:
+    if not want["ok"] and want["error"] == "DeleteException":
+        text = ", ".join(issue.text for issue in outcome.issues)
+        check_equal(f"{where}: issues", [text], _known([want["message"].partition("issues = ")[2]], ids))
+    elif not want["ok"]:
         recorded = _ISSUE.findall(want["message"])
         check_equal(f"{where}: number of issues", len(outcome.issues), len(recorded))
         for issue, kind in zip(outcome.issues, map(_kind, recorded), strict=True):

@@ -61,23 +61,21 @@ def test_the_deletion_is_the_only_thing_the_history_keeps(database: Database) ->
     assert [tuple(row) for row in rows] == [("Typology", created, "CMDBChangeOpDelete", "ContactType", "created")]
 
 
-def test_what_others_point_to_stays_and_is_tried_later_and_later(database: Database) -> None:
+def test_what_others_cannot_do_without_stays_and_is_tried_later_and_later(database: Database) -> None:
     (org,) = create(database, "Organization", {"name": "Demo"})
     (person,) = create(database, "Person", {"name": "N", "first_name": "F", "org_id": org})
-    (team,) = create(database, "Team", {"name": "T", "org_id": org})
-    create(database, "lnkPersonToTeam", {"person_id": person, "team_id": team})
-    descriptor(database, "Person", person)
+    descriptor(database, "Organization", org)
     descriptor(database, "NoSuchClass", 3)
     with capture_logs() as logs:
         assert collect(database) == ""
     reasons = {log["object"]: log["reason"] for log in logs}
     assert reasons == {
-        f"Person::{person}": "objects of class lnkPersonToTeam point to it with person_id",
+        f"Organization::{org}": f"Person::{person} Must be deleted manually",
         "NoSuchClass::3": "there is no class NoSuchClass",
     }
     # It has existed for 10 minutes: the next try is 10 minutes away, the one after that 20.
     assert set(column(database, "TemporaryObjectDescriptor", "expiration_date")) == {"2027-02-10 10:10:00"}
-    assert column(database, "Person", "id") == [person]
+    assert column(database, "Organization", "id") == [org]
     collect(database, NOW + timedelta(minutes=10))
     assert set(column(database, "TemporaryObjectDescriptor", "expiration_date")) == {"2027-02-10 10:10:00"}
     collect(database, NOW + timedelta(minutes=10, seconds=1))
@@ -94,21 +92,15 @@ def test_what_resists_for_more_than_a_day_is_reported(database: Database) -> Non
     assert column(database, "TemporaryObjectDescriptor", "expiration_date") == ["2027-02-11 10:00:00"]
 
 
-@pytest.mark.parametrize(
-    ("cls", "values", "reason"),
-    [
-        ("Organization", {"name": "Demo"}, "nodes of a tree"),
-        ("ContactType", {"name": "x"}, "it has attachments"),
-    ],
-)
-def test_what_would_change_others_stays(database: Database, cls: str, values: dict[str, Any], reason: str) -> None:
-    (id_,) = create(database, cls, values)
-    insert(database, "Attachment", {"item_class": cls, "item_id": id_})
-    descriptor(database, cls, id_)
-    with capture_logs() as logs:
-        collect(database)
-    assert reason in logs[0]["reason"]
-    assert column(database, cls, "id") == [id_]
+def test_what_belongs_to_a_temporary_object_goes_with_it(database: Database) -> None:
+    (org,) = create(database, "Organization", {"name": "Demo"})
+    (person,) = create(database, "Person", {"name": "N", "first_name": "F", "org_id": org})
+    (team,) = create(database, "Team", {"name": "T", "org_id": org})
+    create(database, "lnkPersonToTeam", {"person_id": person, "team_id": team})
+    descriptor(database, "Person", person)
+    collect(database)
+    assert (column(database, "Person", "id"), column(database, "lnkPersonToTeam", "id")) == ([], [])
+    assert column(database, "Team", "id") == [team]
 
 
 def test_hundreds_cost_as_many_statements_as_one(database: Database) -> None:

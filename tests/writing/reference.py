@@ -1,7 +1,7 @@
 """What writing means, one object and one statement at a time: slow and obvious, to hold the bulk writer against.
 
-It knows the plain part of ``spec/objects.md`` (defaults, checks, uniqueness, nested sets, history, links) and takes
-nothing from ``itopd.writing`` but the words for questions and answers. Every look-up reads whole tables.
+It knows the plain part of ``spec/objects.md`` (defaults, checks, uniqueness, nested sets, history, links, deletions);
+it takes nothing from ``itopd.writing`` but the words for questions and answers. Every look-up reads whole tables.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import sqlalchemy as sa
 
 from itopd.attributes import TEXT_KINDS, HistoryKind, bind
 from itopd.database import Database, collation_key
-from itopd.datamodel import Class, UniquenessRule
-from itopd.writing import Change, Create, Intent, Pending, Update
+from itopd.datamodel import Attribute, Class, OnTargetDelete, UniquenessRule
+from itopd.objects import friendly_names
+from itopd.writing import Change, Create, Delete, Intent, Pending, Update
 
 Answer = tuple[str, int, tuple[str, ...], tuple[str, ...]]
 """Status, id, kinds of issues, kinds of warnings."""
+
+Node = tuple[str, int]
+"""Final class and id of an object."""
 
 CONDITIONS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "employee_number != ''": lambda values: collation_key(values["employee_number"]) != collation_key("")
@@ -40,7 +44,13 @@ class Reference:
         answers: list[Answer] = []
         for intent in intents:
             id_ = next(self.ids)
-            answer = self._create(intent, id_, change) if isinstance(intent, Create) else self._change(intent, change)
+            match intent:
+                case Create():
+                    answer = self._create(intent, id_, change)
+                case Update():
+                    answer = self._change(intent, change)
+                case Delete():
+                    answer = self._delete(intent, change)
             answers.append(answer)
             if isinstance(intent, Create) and intent.tag is not None:
                 self.tags[intent.tag] = answer[1]
@@ -87,6 +97,12 @@ class Reference:
         issues, warnings = self._check(cls, id_, new, changed)
         if issues:
             return ("refused", id_, tuple(issues), tuple(warnings))
+        self._store(cls, id_, old, new, changed, change)
+        return ("updated", id_, (), tuple(warnings))
+
+    def _store(
+        self, cls: Class, id_: int, old: Mapping[str, Any], new: Mapping[str, Any], changed: set[str], change: Change
+    ) -> None:
         for code in self._codes(cls):
             if code in changed:
                 attribute = cls.attributes[code]
@@ -100,7 +116,86 @@ class Reference:
         for code in self._codes(cls):
             if code in changed:
                 self._record_value(cls, id_, code, old[code], new[code], change)
-        return ("updated", id_, (), tuple(warnings))
+
+    # -- deletions
+
+    def _delete(self, intent: Delete, change: Change) -> Answer:
+        if refused := self._refused_references([intent.id]):
+            return ("refused", 0, ("pending_refused",) * refused, ())
+        id_ = self.tags[intent.id.tag] if isinstance(intent.id, Pending) else intent.id
+        found = self._final_class(intent.cls, id_)
+        if found is None:
+            return ("refused", id_, ("not_found",), ())
+        goes: list[Node] = [(found, id_)]
+        manual: list[Node] = []
+        resets: dict[Node, set[str]] = {}
+        self._plan((found, id_), goes, manual, resets)
+        resets = {node: codes for node, codes in resets.items() if node not in goes and node not in manual}
+        issues = ["manual" for node in manual if node not in goes]
+        for (name, other), codes in resets.items():
+            cls = self.model[name]
+            issues += self._check(cls, other, self._values(cls, other) | dict.fromkeys(codes, 0), codes)[0]
+        if issues:
+            return ("refused", id_, tuple(sorted(issues)), ())
+        names = {node: friendly_names(self.database, self.connection, node[0], [node[1]])[node[1]] for node in goes}
+        for name in dict.fromkeys(name for name, _ in goes):
+            for node in goes:
+                if node[0] == name:
+                    self._remove(node, names[node], change)
+        for (name, other), codes in resets.items():
+            cls = self.model[name]
+            old = self._values(cls, other)
+            self._store(cls, other, old, old | dict.fromkeys(codes, 0), codes, change)
+        return ("deleted", id_, (), ())
+
+    def _plan(self, node: Node, goes: list[Node], manual: list[Node], resets: dict[Node, set[str]]) -> None:
+        for key in self._keys_to(self.model[node[0]]):
+            for other in self._pointing(key, node[1]):
+                if key.nullable:
+                    resets.setdefault(other, set()).add(key.code)
+                elif key.on_target_delete is OnTargetDelete.MANUAL:
+                    if other not in manual:
+                        manual.append(other)
+                elif other not in goes:
+                    goes.append(other)
+                    self._plan(other, goes, manual, resets)
+
+    def _keys_to(self, cls: Class) -> Iterator[Attribute]:
+        for name in cls.lineage:
+            for owner in self.model.values():
+                for key in owner.attributes.values():
+                    own = key.is_external_key and key.is_stored and key.origin == owner.name and key.target == name
+                    if own and key.on_target_delete is not OnTargetDelete.NONE:
+                        yield key
+
+    def _pointing(self, key: Attribute, id_: int) -> list[Node]:
+        """Return the objects that point to one with a key, by name."""
+        column = self.database.table(key.origin).c[key.sql]
+        ids = self.connection.execute(sa.select(self._key(key.origin)).where(column == id_)).scalars().all()
+        names = friendly_names(self.database, self.connection, self.model[key.origin].root, ids)
+        by_name = sorted(ids, key=lambda other: (collation_key(names[other]), other))
+        return [(self._final_class(key.origin, other) or "", other) for other in by_name]
+
+    def _remove(self, node: Node, friendly_name: str, change: Change) -> None:
+        name, id_ = node
+        cls = self.model[name]
+        values = self._values(cls, id_)
+        for code in self._trees(cls):
+            self._move_node(cls.attributes[code].origin, code, id_, 0)
+        for part in self.model.table_classes(name):
+            self.connection.execute(self.database.table(part.name).delete().where(self._key(part.name) == id_))
+        self._purge(cls, id_)
+        self._record_links(cls, id_, values, values, set(), change, removed=True)
+        self._operation(change, "CMDBChangeOpDelete", cls.root, id_, {"fclass": name, "fname": friendly_name[:255]})
+
+    def _purge(self, cls: Class, id_: int) -> None:
+        head = self.database.table("CMDBChangeOp")
+        query = sa.select(head.c.id, head.c.optype, head.c.objclass).where(head.c.objkey == id_)
+        for operation_id, kind, of in self.connection.execute(query).all():
+            if of == cls.name or (of == cls.root and kind == "CMDBChangeOpDelete"):
+                for part in self.model.table_classes(kind):
+                    table = self.database.table(part.name)
+                    self.connection.execute(table.delete().where(self._key(part.name) == operation_id))
 
     # -- checks
 
@@ -218,6 +313,8 @@ class Reference:
         new: Mapping[str, Any],
         changed: set[str],
         change: Change,
+        *,
+        removed: bool = False,
     ) -> None:
         for code, key in cls.attributes.items():
             link_sets = self.model[key.target].attributes.values() if key.is_external_key and key.target else ()
@@ -228,7 +325,10 @@ class Reference:
                 item = (cls.attributes[remote].target, new[remote]) if remote else (cls.name, id_)
                 details = {"attcode": link_set.code, "item_class": item[0], "item_id": item[1]}
                 events: list[tuple[str, int, dict[str, Any]]] = []
-                if link_set.tracking_level & 1 and (old is None or code in changed):
+                if removed:
+                    if link_set.tracking_level & 1:
+                        events.append(("AddRemove", new[code], {"type": "removed"}))
+                elif link_set.tracking_level & 1 and (old is None or code in changed):
                     events.append(("AddRemove", new[code], {"type": "added"}))
                     if old is not None:
                         events.append(("AddRemove", old[code], {"type": "removed"}))

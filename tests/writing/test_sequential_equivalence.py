@@ -17,7 +17,7 @@ from itopd.clock import FixedClock, to_itop
 from itopd.database import Database
 from itopd.datamodel import Model, bundled_model
 from itopd.rules import ITOPD
-from itopd.writing import Change, Create, Intent, Pending, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, Pending, Update, Writer
 from itopd.writing import writer as writer_module
 from tests.support.engines import marked, sample_database
 from tests.support.sample import sample_sqlite
@@ -25,7 +25,7 @@ from tests.writing.reference import Answer, Reference
 
 CLOCK = FixedClock(datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
 CLASSES = ("Person", "Team", "Organization", "lnkPersonToTeam", "Brand", "Model", "Server")
-HISTORY = ("Create", *(f"SetAttribute{kind}" for kind in ("Scalar", "Text", "LinksAddRemove", "LinksTune")))
+HISTORY = ("Create", "Delete", *(f"SetAttribute{kind}" for kind in ("Scalar", "Text", "LinksAddRemove", "LinksTune")))
 
 names = st.sampled_from(["a", "A ", "\u00e1", "b", "", "\u0153", "oe", "x" * 300])
 tags = st.sampled_from(["t1", "t2", "t3"])
@@ -66,6 +66,12 @@ UPDATED = {
     "Model": [("Model", 1)],
     "Server": [("Server", 1), ("FunctionalCI", 1), ("FunctionalCI", 5)],
 }
+DELETED = [
+    *(("Person", 2), ("Contact", 6), ("Person", 3), ("Team", 37), ("Contact", 38)),
+    *(("Organization", 2), ("Organization", 3), ("lnkPersonToTeam", 1), ("lnkPersonToTeam", 2)),
+    *(("Brand", 11), ("Model", 1), ("Server", 1), ("FunctionalCI", 5), ("Hypervisor", 18), ("Person", 999)),
+]
+"""Class and id of stored objects, and of one that does not exist."""
 OF_CONTACTS = {"name", "org_id", "phone", "status", "email"}
 
 
@@ -78,12 +84,26 @@ def _fits(model: Model, cls: str, code: str, value: object, made: Mapping[str, s
 
 
 @st.composite
+def deletions(draw: st.DrawFn, made: Mapping[str, str]) -> Delete:
+    """Draw a deletion of a stored object or of one that was made before."""
+    of_made: bool = draw(st.booleans())
+    if made and of_made:
+        tag = draw(st.sampled_from(sorted(made)))
+        return Delete(made[tag], Pending(tag))
+    cls, id_ = draw(st.sampled_from(DELETED))
+    return Delete(cls, id_)
+
+
+@st.composite
 def intent_lists(draw: st.DrawFn) -> list[Intent]:
     """Draw intents; what refers to an earlier creation does so rightly."""
     intents: list[Intent] = []
     made: dict[str, str] = {}
     for _ in range(draw(st.integers(1, 12))):
         cls = draw(st.sampled_from(CLASSES))
+        if draw(st.integers(0, 3)) == 0:
+            intents.append(draw(deletions(made)))
+            continue
         strategies = VALUES[cls]
         required = [code for code in ("name", "first_name", "org_id", "person_id", "team_id") if code in strategies]
         codes = draw(st.lists(st.sampled_from(sorted(strategies)), unique=True, min_size=1))
@@ -119,7 +139,7 @@ def snapshot(database: Database, connection: sa.Connection) -> dict[str, Any]:
     """Return the objects' rows by table, and the operations in order, without their own ids."""
     model = database.model
     rows: dict[str, Any] = {}
-    for name in dict.fromkeys(part.name for cls in CLASSES for part in model.table_classes(cls)):
+    for name in [cls.name for cls in model.values() if cls.table and not cls.name.startswith("CMDBChange")]:
         table = database.table(name)
         rows[name] = sorted(map(repr, connection.execute(table.select()).all()))
     operations: dict[int, dict[str, Any]] = {}

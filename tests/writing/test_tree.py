@@ -49,33 +49,49 @@ def move(rows: Rows, node: int, parent: int) -> None:
     rows[node][0] = parent
 
 
+def remove(rows: Rows, node: int) -> None:
+    move(rows, node, 0)
+    del rows[node]
+    for name in [key for key, row in rows.items() if row[0] == node]:
+        move(rows, name, 0)
+
+
 def stored(rows: Rows) -> list[Node]:
     return [Node(key, *row) for key, row in rows.items()]
 
 
 def applied(rows: Rows, tree: Tree) -> Rows:
-    result = {key: list(row) for key, row in rows.items()}
+    result = {key: list(row) for key, row in rows.items() if key in tree}
     for node in tree.changed():
         result[node.id] = list(node[1:])
     return result
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.booleans()), max_size=40), st.integers(0, 40))
-def test_any_series_of_inserts_and_moves_leaves_itops_numbers(steps: list[tuple[int, int, bool]], known: int) -> None:
+STEPS = st.tuples(st.integers(0, 30), st.integers(0, 30), st.sampled_from(["insert", "move", "remove"]))
+
+
+@given(st.lists(STEPS, max_size=40), st.integers(0, 40))
+def test_any_series_of_steps_leaves_itops_numbers(steps: list[tuple[int, int, str]], known: int) -> None:
     rows: Rows = {}
     before: Rows = {}
     tree = Tree("Group", [])
-    for index, (who, where, moving) in enumerate(steps):
+    for index, (who, where, step) in enumerate(steps):
         if index == known:
             before = {key: list(row) for key, row in rows.items()}
             tree = Tree("Group", stored(rows))
         parent = where if where in rows else 0
-        if moving and who in rows:
+        if step == "remove" and who in rows:
+            children = [key for key, row in rows.items() if row[0] == who]
+            remove(rows, who)
+            tree.remove(who)
+            for child in children:
+                tree.move(child, 0)
+        elif step == "move" and who in rows:
             if not tree.encloses(who, parent):
                 move(rows, who, parent)
                 tree.move(who, parent)
         else:
-            node = len(rows) + 1
+            node = index + 1
             insert(rows, node, parent)
             tree.insert(node, parent)
     assert applied(before, tree) == rows
@@ -86,6 +102,15 @@ def test_a_branch_at_the_end_made_a_root_leaves_a_hole() -> None:
     tree = Tree("Group", stored(rows))
     tree.move(8, 0)
     assert applied(rows, tree) == {1: [0, 1, 6], 7: [0, 7, 8], 8: [0, 12, 15], 9: [8, 13, 14]}
+
+
+def test_the_children_of_a_deleted_root_become_roots_one_by_one() -> None:
+    rows = {1: [0, 1, 6], 7: [0, 7, 14], 3: [7, 8, 9], 2: [7, 10, 11], 4: [7, 12, 13]}
+    tree = Tree("Group", stored(rows))
+    tree.remove(7)
+    for child in (2, 4, 3):
+        tree.move(child, 0)
+    assert applied(rows, tree) == {1: [0, 1, 6], 2: [0, 16, 17], 4: [0, 18, 19], 3: [0, 20, 21]}
 
 
 def test_only_changed_rows_are_told() -> None:

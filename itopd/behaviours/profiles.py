@@ -1,0 +1,25 @@
+"""Profiles (``spec/objects.md`` §9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from itopd.access import ADMINISTRATOR
+from itopd.datamodel import Class
+from itopd.writing import Doom, Issue, Present
+
+_PROFILES: Final = "URP_Profiles"
+
+
+class FixedProfile:
+    """The profile Administrator cannot be deleted."""
+
+    classes = frozenset({_PROFILES})
+
+    def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
+        """Find the profile by its name: one statement."""
+        del cls
+        (fixed,) = present.find(_PROFILES, ("name",), [(ADMINISTRATOR,)])
+        issue = Issue(None, "fixed_profile", f"the profile {ADMINISTRATOR} cannot be deleted")
+        return {id_: Doom(issues=(issue,)) for id_ in ids if id_ in fixed}
