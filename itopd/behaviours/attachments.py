@@ -15,6 +15,7 @@ class AttachmentsOfTicket:
     """The attachments of a deleted ticket are deleted, too."""
 
     classes = frozenset({"Ticket"})
+    minds_deletions = False
 
     def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
         """Find the attachments: one statement."""

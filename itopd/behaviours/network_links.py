@@ -65,6 +65,7 @@ class NetworkLinkEnd:
     """The twin goes with its link."""
 
     classes = frozenset({_LINK})
+    minds_deletions = False
 
     def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
         """Find the twins of links: one statement."""

@@ -16,10 +16,10 @@ class FixedProfile:
     """The profile Administrator cannot be deleted."""
 
     classes = frozenset({_PROFILES})
+    minds_deletions = False
 
     def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
-        """Find the profile by its name: one statement."""
-        del cls
-        (fixed,) = present.find(_PROFILES, ("name",), [(ADMINISTRATOR,)])
-        issue = Issue(None, "fixed_profile", f"the profile {ADMINISTRATOR} cannot be deleted")
-        return {id_: Doom(issues=(issue,)) for id_ in ids if id_ in fixed}
+        """Name the one profile."""
+        del present, cls
+        issue = Issue(None, "fixed_profile", "the profile Administrator cannot be deleted")
+        return {id_: Doom(issues=(issue,)) for id_ in ids if id_ == ADMINISTRATOR}

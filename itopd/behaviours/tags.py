@@ -35,6 +35,7 @@ class TagInUse:
     """A tag that an object has cannot be deleted."""
 
     classes = frozenset({_ROOT})
+    minds_deletions = True
 
     def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
         """Read which tags are in use: one statement for each tag set that deleted tags are of."""

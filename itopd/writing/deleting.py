@@ -165,10 +165,7 @@ class Deletions:
     def _ask_rules(self, cls: Class, ids: Sequence[int]) -> None:
         """Ask who has a say in deletions of a class; an object is asked about once."""
         self._dooms |= {(cls.name, id_): _NO_DOOM for id_ in ids}
-        rules = self._rules_of(cls)
-        if rules and ids and self._working.is_written:
-            raise FlushFirst
-        for rule in rules:
+        for rule in self._rules_of(cls):
             for id_, doom in rule.judge(self._working, cls, ids).items():
                 node = (cls.name, id_)
                 self._dooms[node] = self._dooms[node].with_issues(doom.issues).with_more(doom.also)
@@ -206,6 +203,9 @@ class Deletions:
     def _require_certain(self, node: Node) -> None:
         """Raise :class:`FlushFirst` where what is stored does not tell what the deletion of an object takes."""
         item = self.item(node)
+        for rule in self._rules_of(item.layout.cls):
+            if self._working.is_written or (rule.minds_deletions and self._working.gone):
+                raise FlushFirst
         if item.new or self._working.is_newly_pointed_at(item.layout.cls.root, item.id) or _is_renamed(item):
             raise FlushFirst
 

@@ -143,6 +143,11 @@ class DeletionRule(Protocol):
         """Classes it is about; subclasses are included."""
         ...
 
+    @property
+    def minds_deletions(self) -> bool:
+        """Whether what it says may change when other objects are deleted."""
+        ...
+
     def judge(self, present: Present, cls: Class, ids: Sequence[int]) -> Mapping[int, Doom]:
         """Look up in bulk what is to be said of stored objects of a final class; those not named may go alone."""
         ...

@@ -16,7 +16,7 @@ from itopd.dictionary import bundled_dictionary
 from itopd.rules import ITOPD
 from itopd.settings import Settings
 from itopd.wiring import Application
-from itopd.writing import Change, Create, Intent, Outcome, Pending, RightsGuard, Update
+from itopd.writing import Change, Create, Delete, Intent, Outcome, Pending, RightsGuard, Update
 from tests.support.accounts import add_user
 
 DEMO, IT_DEPARTMENT = 3, 2
@@ -218,3 +218,15 @@ def test_what_behaviours_bring_about_is_not_judged(
 def _any_id(database: Database, connection: sa.Connection, cls: str) -> int:
     table = database.table(cls)
     return int(connection.execute(sa.select(sa.func.min(table.c.id))).scalar_one())
+
+
+def test_deleting_takes_the_right_to_delete_and_sight(write: Write) -> None:
+    orgs = (IT_DEPARTMENT,)
+    hidden, seen = write(
+        [Delete("Person", PICASSO), Delete("Person", ROUSSEAU)],
+        profiles=[CONFIGURATION_MANAGER], orgs=orgs, login="manager",
+    )  # fmt: skip
+    assert problems([hidden]) == [[(None, "not_found")]]
+    assert seen.status == "deleted"
+    (refused,) = write([Delete("Person", PICASSO)], profiles=[SERVICE_DESK], login="agent")
+    assert (None, "access_denied") in problems([refused])[0]
