@@ -4,6 +4,7 @@
 order, would leave. The caller owns the transaction: what it rolls back never happened.
 """
 
+from itopd.writing.forest import TreeReport, check_trees, rebuild_trees
 from itopd.writing.intents import (
     Change,
     ChangedValue,
@@ -46,8 +47,11 @@ __all__ = [
     "Reaction",
     "RightsGuard",
     "Stimulus",
+    "TreeReport",
     "Update",
     "Veto",
     "Writer",
     "Written",
+    "check_trees",
+    "rebuild_trees",
 ]

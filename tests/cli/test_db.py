@@ -124,3 +124,20 @@ def test_functions_of_another_release_are_replaced(installed: Place) -> None:
         assert installed.call("db", "check").code == 0
         people = installed.query("SELECT User WHERE SUBSTR(login, 1, 2) = 'AD'", "login")
         assert "admin" in str(people)
+
+
+def test_a_damaged_tree_is_found_and_mended(installed: Place) -> None:
+    database = installed.folder / "itopd.db"
+    change(database, "UPDATE organization SET parent_id_left = 7, parent_id_right = 7")
+    answer = installed.call("db", "check")
+    assert answer.code == 1, answer
+    assert "Organization.parent_id: id 1: its left number 7 is not below its right one 7\n" in answer.out
+    assert answer.out.endswith("run 'itopd db rebuild_trees'\n")
+    told = installed.call("db", "rebuild_trees", "--simulate")
+    assert (told.code, told.out.splitlines()[0]) == (0, "Organization.parent_id: 1 of 1 would get new numbers")
+    assert installed.call("db", "check").code == 1
+    assert installed.call("db", "rebuild_trees").out.startswith("Organization.parent_id: 1 of 1 got new numbers\n")
+    assert installed.call("db", "check").code == 0
+    change(database, "UPDATE organization SET parent_id = 99")
+    answer = installed.call("db", "rebuild_trees")
+    assert (answer.code, "its parent 99 does not exist: give it another one" in answer.out) == (1, True)
