@@ -152,6 +152,7 @@ class Database:
             kind = TransactionUndone if was_undone(error) else DatabaseError
             raise kind(f"{self.where} refused: {reason(error)}") from error
         finally:
+            locks.release_held(connection)
             _give_back(connection)
 
     def connect(self) -> Connection:
@@ -205,6 +206,19 @@ class Database:
         """
         if self.dialect == "postgresql":
             locks.hold_in_transaction(connection, locks.mutex_name("rows", self.table(class_name).name))
+
+    def wait_for_turn(self, connection: Connection, class_name: str) -> None:
+        """Keep others who ask for the same from going on until the transaction ends.
+
+        For what may be there once only: who has the turn may look for it and add it. A writer on SQLite is alone.
+        Raises :class:`TransactionUndone` when another one keeps its turn for too long.
+        """
+        if self.dialect == "postgresql":
+            locks.hold_in_transaction(connection, locks.mutex_name("turn", self.table(class_name).name))
+        elif self.dialect == "mysql":
+            name = locks.mutex_name("turn", self.identity + self.table(class_name).name)
+            if not locks.hold_until_released(connection, name):
+                raise TransactionUndone(f"another writer of {class_name} took too long in {self.where}")
 
     def create_schema(self) -> None:
         """Create all tables of the model in an empty database."""

@@ -85,6 +85,7 @@ def hold_on_postgresql(engine: Engine, base: str, name: str, wait: float) -> Ite
             _release(connection, sa.text("SELECT pg_advisory_unlock(:high, :low)"), numbers)
 
 
+_HELD: Final = "itopd_held_locks"
 _HOLDER_ON_MARIADB: Final = sa.text("SELECT IS_USED_LOCK(:name)")
 _HOLDER_ON_POSTGRESQL: Final = sa.text(
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 "
@@ -141,6 +142,28 @@ def _take_on_postgresql(connection: sa.Connection, base: str, name: str, wait: f
 def hold_in_transaction(connection: sa.Connection, name: str) -> None:
     """Hold an advisory lock of PostgreSQL until the transaction ends; wait as long as for the lock of a row."""
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:high, :low)"), advisory_numbers(name))
+
+
+def hold_until_released(connection: sa.Connection, name: str) -> bool:
+    """Hold a named lock of MariaDB beside the transaction, until :func:`release_held`; return whether it was got.
+
+    It waits as long as for the lock of a row.
+    """
+    held = connection.info.setdefault(_HELD, set())
+    if name not in held:
+        got = connection.scalar(sa.text("SELECT GET_LOCK(:name, @@innodb_lock_wait_timeout)"), {"name": name})
+        if got != 1:
+            return False
+        held.add(name)
+    return True
+
+
+def release_held(connection: sa.Connection) -> None:
+    """Give back what :func:`hold_until_released` holds; the server does it where the connection is broken."""
+    if connection.closed or connection.invalidated:
+        return
+    for name in connection.info.pop(_HELD, ()):
+        _release(connection, sa.text("DO RELEASE_LOCK(:name)"), {"name": name})
 
 
 @contextmanager

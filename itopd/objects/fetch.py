@@ -68,12 +68,18 @@ def fetch(
     return found
 
 
-def final_classes(database: Database, connection: sa.Connection, cls: str, ids: Iterable[int]) -> dict[int, str]:
-    """Return the final class of each id that is an object of ``cls`` or a subclass; one statement per 1,000 ids."""
+def final_classes(
+    database: Database, connection: sa.Connection, cls: str, ids: Iterable[int], *, keep: bool = False
+) -> dict[int, str]:
+    """Return the final class of each id that is an object of ``cls`` or a subclass; one statement per 1,000 ids.
+
+    ``keep``: nobody can delete these objects until the transaction ends.
+    """
     plan = reading(database, database.model.get_class(cls), ())
+    select = plan.select.with_for_update(read=True) if keep else plan.select
     found: dict[int, str] = {}
     for chunk in chunks(dict.fromkeys(ids), CHUNK):
-        for row in connection.execute(plan.select.where(plan.key.in_(chunk))).all():
+        for row in connection.execute(select.where(plan.key.in_(chunk))).all():
             found[row[0]] = row[1] if plan.final_class else cls
     return found
 

@@ -33,7 +33,13 @@ _TEXTS = frozenset({FINAL_CLASS, _FRIENDLY_NAME})
 
 
 def find(
-    database: Database, connection: sa.Connection, cls: str, codes: Sequence[str], rows: Sequence[Sequence[Any]]
+    database: Database,
+    connection: sa.Connection,
+    cls: str,
+    codes: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    current: bool = False,
 ) -> list[tuple[int, ...]]:
     """Return for each row the ids, ascending, of the objects whose attributes ``codes`` equal its values.
 
@@ -41,13 +47,16 @@ def find(
     too. Texts are equal when they differ in case, accents or trailing blanks only. ``None`` equals nothing, as NULL
     in SQL. One statement per 1,000 rows; ``friendlyname`` costs the names of the whole class unless another code
     narrows the search.
+
+    ``current``: what others have committed since the transaction began counts, too (on MariaDB, whose transactions see
+    the data of their beginning otherwise, the objects are locked for that).
     """
     if not codes:
         raise ModelError(f"no attribute to find objects of class {cls} by")
     search = _Search(database, cls, tuple(codes))
     answers: list[tuple[int, ...]] = []
     for chunk in chunks(rows, CHUNK):
-        answers += search.run(connection, chunk)
+        answers += search.run(connection, chunk, current=current)
     return answers
 
 
@@ -128,7 +137,9 @@ class _Search:
             indexed=any(index.columns == (kind.columns[0].name,) and index.kind in real for index in indexes),
         )
 
-    def run(self, connection: sa.Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
+    def run(
+        self, connection: sa.Connection, rows: Sequence[Sequence[Any]], *, current: bool = False
+    ) -> list[tuple[int, ...]]:
         """Return the matches of at most one chunk of rows."""
         columns = [
             list(map(part.key, values)) for part, values in zip(self._parts, zip(*rows, strict=True), strict=True)
@@ -140,6 +151,8 @@ class _Search:
         select = self._reading.select
         for condition in self._conditions(asked):
             select = select.where(condition)
+        if current and self._database.dialect == "mysql":
+            select = select.with_for_update(read=True)
         wanted = set(keys)
         matches: dict[Hashable, list[int]] = defaultdict(list)
         for found in connection.execute(select).partitions(CHUNK):

@@ -59,6 +59,7 @@ class Foresight:
 
     def prepare(self, intents: Sequence[Intent]) -> list[Slot]:
         """Look up everything; return the intents with their drafts, in their order."""
+        self._lock_trees(intents)
         self._load(intents)
         creations: dict[Hashable, Draft] = {}
         slots = [self._slot(intent, creations) for intent in intents]
@@ -80,6 +81,24 @@ class Foresight:
             for code in draft.layout.trees:
                 if draft.new or code in draft.changes:
                     self._working.load_tree((draft.layout.cls.attributes[code].origin, code))
+
+    def _lock_trees(self, intents: Sequence[Intent]) -> None:
+        """Read the trees that the chunk is to change, before anything else is locked or looked at.
+
+        Who has to wait for a tree sees then all that others have done to it; and as everybody begins with trees, nobody
+        waits for another who waits for him.
+        """
+        classes = {intent.cls: None for intent in intents if not isinstance(intent, Update)}
+        for intent in intents:
+            if isinstance(intent, Update):
+                trees = self._participants.layout(intent.cls).trees
+                if not trees or not intent.values.keys().isdisjoint(trees):
+                    classes[intent.cls] = None
+        for cls in classes:
+            for name in self._model.get_class(cls).subclasses:
+                layout = self._participants.layout(name)
+                for code in layout.trees:
+                    self._working.load_tree((layout.cls.attributes[code].origin, code))
 
     def _load(self, intents: Sequence[Intent]) -> None:
         """Load the objects to update, one statement per class (two where subclasses have to be told apart)."""

@@ -67,5 +67,7 @@ class References:
         table = self._working.database.table(key.origin)
         column = table.c[key.sql]
         query = sa.select(table.c[declared.key_column], column).where(column.in_(ids))
+        if self._working.database.dialect == "mysql":
+            query = query.with_for_update(read=True)  # else it would show what was there when the transaction began
         for id_, target in self._working.connection.execute(query):
             self._of[cls.root, target].append((key, id_))

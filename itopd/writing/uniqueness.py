@@ -107,7 +107,10 @@ class Uniqueness:
 
     def _learn(self, rows: Mapping[Key, tuple[Any, ...]]) -> None:
         rule, database = self.layout.rule, self._database
-        found = find(database, self._connection, rule.root_class, self._codes, list(rows.values()))
+        if rule.blocking:
+            database.wait_for_turn(self._connection, rule.root_class)
+        values = list(rows.values())
+        found = find(database, self._connection, rule.root_class, self._codes, values, current=rule.blocking)
         candidates = {id_ for ids in found for id_ in ids} - self._written
         subject = self._subject_to_rule(candidates)
         for key, ids in zip(rows, found, strict=True):
@@ -120,11 +123,11 @@ class Uniqueness:
         database, connection = self._database, self._connection
         if ids and self.layout.exempt:
             finals = final_classes(database, connection, rule.root_class, ids)
-            ids = {id_ for id_ in ids if finals[id_] not in self.layout.exempt}
+            ids = {id_ for id_ in ids if finals.get(id_) not in self.layout.exempt}
         if ids and condition is not None and self._outside is None:
             if not condition.in_memory:
                 return satisfying(database, connection, rule.root_class, condition.text, ids)
-            records = fetch(database, connection, rule.root_class, ids, condition.codes)
+            records = fetch(database, connection, rule.root_class, ids, condition.codes, for_update=rule.blocking)
             ids = {id_ for id_, record in records.items() if condition.holds(record.values.__getitem__)}
         return ids
 

@@ -201,7 +201,7 @@ class Working:
         if not missing:
             return
         finals.update(dict.fromkeys(missing))
-        finals.update(final_classes(self.database, self.connection, root, missing))
+        finals.update(final_classes(self.database, self.connection, root, missing, keep=True))
 
     def target(self, root: str, id_: int) -> str | None:
         """Return the final class of an object of a root class, ``None`` when it does not exist."""

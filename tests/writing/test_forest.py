@@ -31,7 +31,7 @@ def test_what_was_numbered_anew_is_sound_as_far_as_parents_are(parents: list[int
 @pytest.mark.parametrize(
     ("nodes", "problem"),
     [
-        ([(1, 0, 1, 2), (2, 0, 2, 3)], "id 2: its number 2 is another's, too"),
+        ([(1, 0, 1, 2), (2, 0, 2, 3)], "id 1: its number 2 is another's, too"),
         ([(1, 0, 2, 1)], "id 1: its left number 2 is not below its right one 1"),
         ([(1, 0, 1, 4), (2, 0, 2, 3)], "id 2: its numbers place it below 1, its parent is 0"),
         ([(1, 0, 1, 2), (2, 1, 3, 4)], "id 2: its numbers place it below nothing, its parent is 1"),
