@@ -11,9 +11,19 @@ from itopd.behaviours.network_links import NetworkLinkEnd, NetworkLinkTwin
 from itopd.behaviours.ported import Ported, UnportedGuard, unported_classes
 from itopd.behaviours.profiles import FixedProfile
 from itopd.behaviours.tags import TagInUse, TagRules
+from itopd.behaviours.tickets import ParentLogs, ParentRequest, TicketDates, TicketReference, WorkOrderLog
 from itopd.writing import Behaviour, DeletionRule
 
-BEHAVIOURS: tuple[Behaviour, ...] = (NetworkLinkTwin(), CreationInstant(), TagRules())
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    NetworkLinkTwin(),
+    CreationInstant(),
+    TagRules(),
+    TicketReference(),
+    TicketDates(),
+    ParentRequest(),
+    ParentLogs(),
+    WorkOrderLog(),
+)
 DELETIONS: tuple[DeletionRule, ...] = (NetworkLinkEnd(), TagInUse(), FixedProfile(), AttachmentsOfTicket())
 
 __all__ = [

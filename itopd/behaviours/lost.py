@@ -19,16 +19,13 @@ _GRANT: Final = (
     "the rule that nobody grants the profile Administrator or organizations without having them (for single accounts "
     "'itopd user add' does that)"
 )
-_TICKET: Final = "its number (ref), start_date and last_update, the links of the impact analysis"
-_QUEUE: Final = "copies of new log entries in its child tickets"
+_TICKET: Final = "the links of the impact analysis; its stop watches do not run"
 
 _BY_CLASS: Final[Mapping[str, str]] = {
     # class that has the hooks in iTop -> what they do
     "Attachment": "creation_date, user_id, contact_id",
     "BulkExportResult": "user_id",
-    "Change": "creation_date, last_update",
     "EventIssue": "page, arguments and user of the web request",
-    "Incident": f"priority, last_update, {_QUEUE}",
     "Person": "the refusal of another organization for the person of a portal user who does not see that one",
     "Query": "the protection of its counters of exports",
     "SynchroDataSource": "its attribute definitions, its table of replicas, the check of its rules",
@@ -41,8 +38,6 @@ _BY_CLASS: Final[Mapping[str, str]] = {
     "URP_UserProfile": _GRANT,
     "User": _ACCOUNT,
     "UserLocal": _ACCOUNT,
-    "UserRequest": f"priority, last_update, {_QUEUE}",
-    "WorkOrder": "copies of new log entries in its ticket",
 }
 _BY_HOOK: Final[Mapping[str, str]] = {
     "OnInsert": "values that it completes before a creation",

@@ -23,6 +23,11 @@ Ported = Mapping[str, frozenset[str]]
 
 PORTED: Final[Ported] = {
     # class that has the hooks in iTop -> those that are ported, or have nothing to do outside PHP (objects.md §9)
+    "Ticket": frozenset({"DBInsertNoReload"}),  # TicketReference
+    "UserRequest": frozenset({"OnInsert", "OnUpdate", "ComputeValues", "DoCheckToWrite"}),  # tickets.py
+    "Incident": frozenset({"OnInsert", "OnUpdate", "ComputeValues", "DoCheckToWrite"}),  # TicketDates, ParentLogs
+    "Change": frozenset({"OnInsert", "OnUpdate"}),  # TicketDates
+    "WorkOrder": frozenset({"OnUpdate"}),  # WorkOrderLog
     "AsyncTask": frozenset({"OnInsert"}),  # CreationInstant
     "CMDBChangeOp": frozenset({"OnInsert"}),  # names the current change: itopd's history does, nobody else may write it
     "lnkConnectableCIToNetworkDevice": frozenset({"AfterInsert", "AfterUpdate", "AfterDelete"}),  # NetworkLinkTwin

@@ -39,6 +39,7 @@ COMMANDS = {
     "init": ("itopd.cli.setup", "create the tables and an administrator in an empty database"),
     "job": ("itopd.cli.jobs", "list and show the jobs, run one now, pause and resume one"),
     "mail": ("itopd.cli.mail", "the queue of e-mails"),
+    "object": ("itopd.cli.objects", "look at single objects, create, update and delete them, see their history"),
     "ps": ("itopd.cli.status", "the runs under way: how far, where, since when"),
     "query": ("itopd.cli.query", "print what an OQL query selects"),
     "restore": ("itopd.cli.restore", "put a backup in the place of the database"),

@@ -16,9 +16,7 @@ from itopd.database import Database, open_database
 from itopd.database.copying import CopyReport, CopyRequest, Trouble, copy_database, simulate_copy
 from itopd.errors import EXIT_DONE, EXIT_ISSUES, MissingFile, SettingsError
 from itopd.settings import Settings
-from itopd.wiring import model_of, open_application
-from itopd.wiring.guard import require_adopted
-from itopd.wiring.own_state import open_own_state
+from itopd.wiring import model_of, open_application, require_open
 from itopd.writing import TreeReport, check_trees, rebuild_trees
 
 CONFIGURED: Final = "database_url"
@@ -162,10 +160,9 @@ def rebuild_trees_command(ctx: click.Context, simulate: bool) -> None:
     Parents are not changed. Exit code 1 when parents are wrong: that needs a person.
     """
     settings = settings_of(ctx.obj).settings
+    require_open(settings, writes=True)
     with open_application(settings) as application:
         database = application.database
-        with closing(open_own_state(settings, database)) as state:
-            require_adopted(settings, database, state)
         with database.write() as connection:
             reports = rebuild_trees(database, connection)
             if simulate:

@@ -116,7 +116,8 @@ def _run(context: Context, parameters: Parameters, checked: Checked, request: Re
             early_dates=context.rules.failed_rows_first,
         )
         reporter.begin(parameters, checked)
-        change = Change(_userinfo(context, parameters), context.account.user_id, ORIGIN)
+        account = context.account
+        change = Change(_userinfo(context, parameters), account.user_id, ORIGIN, author=account.friendly_name)
         rows_seen = not (parameters.simulate and context.rules.simulated_rows_unseen)
         blocks = Blocks(context.database, definition, context.writer, change, rows_seen=rows_seen)
         transactions = _simulate if parameters.simulate else _import

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from itopd.attributes import Refused, RefusedKind, codes_of_class
+from itopd.attributes import HistoryKind, Refused, RefusedKind, codes_of_class
 from itopd.datamodel import Model
 from itopd.errors import ModelError
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Issue, Pending
+from itopd.writing.intents import Issue, NewEntry, Pending
 from itopd.writing.layout import Layout
 from itopd.writing.working import Working
 
@@ -25,6 +25,9 @@ def examine(layout: Layout, values: Mapping[str, Any]) -> dict[str, Issue]:
         elif type(value) is Pending:
             if code not in layout.keys:
                 raise ModelError(f"{layout.cls.name}.{code} is no external key: it cannot hold a pending object")
+        elif type(value) is NewEntry:
+            if kind.history is not HistoryKind.CASE_LOG:
+                raise ModelError(f"{layout.cls.name}.{code} is no case log: it takes no entries")
         elif kind.is_null(value):
             if code in mandatory:
                 problems[code] = _null(code)
@@ -43,8 +46,8 @@ def value_issues(draft: Draft, working: Working) -> Iterator[Issue]:
     for code, problem in problems.items():
         if code not in draft.hooked and (code in changes or code not in layout.types):
             yield problem
-    if draft.hooked:
-        yield from _hooked_issues(draft)
+    if draft.hooked or draft.entries:
+        yield from _made_issues(draft)
     if layout.about_classes:
         yield from _class_issues(draft, working.model)
     if layout.tag_sets:
@@ -92,9 +95,9 @@ def _tag_issues(draft: Draft, working: Working) -> Iterator[Issue]:
             yield Issue(code, RefusedKind.UNKNOWN_TAG.value, text)
 
 
-def _hooked_issues(draft: Draft) -> Iterator[Issue]:
-    """Yield what is wrong with values that behaviours have set."""
-    for code in draft.hooked & draft.changes.keys():
+def _made_issues(draft: Draft) -> Iterator[Issue]:
+    """Yield what is wrong with values that behaviours have set, and with logs that have grown."""
+    for code in (draft.hooked | draft.entries.keys()) & draft.changes.keys():
         kind, value = draft.layout.types[code], draft.changes[code]
         if kind.is_null(value):
             if code in draft.layout.mandatory:

@@ -69,6 +69,7 @@ class Chunk:
                 if not verdicts or not isinstance(slot.intent, Delete):
                     raise
                 break
+        self._voices.finish()
         return verdicts
 
     def _decide(self, slot: Slot) -> Verdict:
@@ -150,6 +151,7 @@ class Chunk:
         if draft is None:
             return list(self._not_found(intent).issues)
         draft.asked = False
+        self._voices.prepare_more(self.working, draft)
         self._foresight.read_trees([draft])
         verdict = self._settle(draft, depth)
         return [*verdict.issues, *verdict.warnings]

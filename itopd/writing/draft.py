@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from itopd.attributes import StoredCaseLog
 from itopd.datamodel import Class
 from itopd.errors import ModelError
-from itopd.writing.intents import Issue
+from itopd.writing.intents import Issue, NewEntry
 from itopd.writing.layout import Layout
 from itopd.writing.working import Item
+
+Append = Callable[[StoredCaseLog, NewEntry], StoredCaseLog]
+"""Puts an entry on top of a case log."""
 
 
 class Draft:
     """See :class:`itopd.writing.protocols.Draft`. Between :meth:`begin` and the verdict it changes, never after."""
 
-    __slots__ = ("asked", "base", "changes", "given", "hooked", "id", "item", "layout", "now", "problems", "unique")
+    __slots__ = (
+        *("_append", "asked", "base", "changes", "entries", "given", "hooked", "id", "item", "layout", "now"),
+        *("problems", "unique"),
+    )
 
     def __init__(
         self,
@@ -25,6 +32,7 @@ class Draft:
         problems: dict[str, Issue],
         base: Mapping[str, Any],
         now: str,
+        append: Append,
     ) -> None:
         self.asked = True
         self.layout = layout
@@ -32,11 +40,16 @@ class Draft:
         """``None`` for a creation."""
         self.id = 0 if item is None else item.id
         self.given = given
+        self.entries = {
+            code: value for code, value in given.items() if type(value) is NewEntry and code not in problems
+        }
+        """What is to be put on top of case logs."""
         self.problems = problems
         """What is wrong with given values, whatever the object is."""
         self.base = base
         """Current values, or the defaults of a new object."""
         self.now = now
+        self._append = append
         self.changes: dict[str, Any] = {}
         self.hooked: set[str] = set()
         self.unique: dict[tuple[str, str], tuple[Hashable, ...] | None] = {}
@@ -47,15 +60,17 @@ class Draft:
         """Apply the given values to the object as it is now."""
         self.hooked.clear()
         self.unique.clear()
+        if self.item is not None:
+            self.base = self.item.values
+        base, types = self.base, self.layout.types
+        given = self.given
+        if self.entries:
+            given = {**given, **{code: self._append(base[code], entry) for code, entry in self.entries.items()}}
         if self.item is None:
-            self.changes = dict(self.given)
+            self.changes = dict(given)
             return
-        base = self.base = self.item.values
-        types = self.layout.types
         self.changes = {
-            code: value
-            for code, value in self.given.items()
-            if code in types and not types[code].equal(base[code], value)
+            code: value for code, value in given.items() if code in types and not types[code].equal(base[code], value)
         }
 
     @property
@@ -80,6 +95,11 @@ class Draft:
     def changed(self, code: str) -> bool:
         """Return whether the write would change it; at creation whether it differs from the default."""
         return code in self.changes and not self.layout.types[code].equal(self.base[code], self.changes[code])
+
+    @property
+    def changes_anything(self) -> bool:
+        """Return whether the write would do anything; a creation always does."""
+        return self.item is None or bool(self.changes)
 
     def set(self, code: str, value: object) -> None:
         """Set an attribute, as the class's own rule."""

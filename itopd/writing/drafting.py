@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from typing import Any
 
+from itopd.attributes import LogEntry, StoredCaseLog, append_entry, sanitise_html
+from itopd.clock import from_itop
 from itopd.datamodel import Model
 from itopd.errors import ItopdError
 from itopd.writing.checks import examine
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Create, Delete, Intent, Issue, Pending, Update
+from itopd.writing.intents import Create, Delete, Intent, Issue, NewEntry, Pending, Update
 from itopd.writing.layout import Layout
 from itopd.writing.verdicts import Verdict, refused
 from itopd.writing.working import Item, Working
@@ -46,12 +48,26 @@ class Drafting:
         defaults = self._defaults.get(cls)
         if defaults is None:
             defaults = self._defaults[cls] = layout.defaults(self._now)
-        return Draft(layout, None, self.resolved(layout, values), examine(layout, values), defaults, self._now)
+        return self._draft(layout, None, values, defaults)
 
     def update(self, item: Item, values: Mapping[str, Any]) -> Draft:
         """Return the draft of a change of an object as it is now."""
-        layout = item.layout
-        return Draft(layout, item, self.resolved(layout, values), examine(layout, values), item.values, self._now)
+        return self._draft(item.layout, item, values, item.values)
+
+    def _draft(self, layout: Layout, item: Item | None, values: Mapping[str, Any], base: Mapping[str, Any]) -> Draft:
+        given, problems = self.resolved(layout, values), examine(layout, values)
+        return Draft(layout, item, given, problems, base, self._now, self._append)
+
+    def _append(self, log: StoredCaseLog, entry: NewEntry) -> StoredCaseLog:
+        """Return a case log with an entry on top; one that says nothing leaves it as it is."""
+        body = sanitise_html(entry.body) if entry.format == "html" else entry.body
+        if not body.strip():
+            return log
+        change, zone = self._working.change, self._working.database.timezone
+        user_id = entry.user_id if entry.author is not None else change.user_id
+        author = entry.author if entry.author is not None else change.author or change.userinfo
+        instant = from_itop(self._now, zone)
+        return append_entry(log, LogEntry(body, author, str(user_id or ""), instant, entry.format), zone)
 
     def resolved(self, layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values with ids for pending keys as far as known, 0 for the others."""

@@ -20,8 +20,8 @@ class Create:
 
     cls: str
     values: Mapping[str, Any]
-    """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key, :class:`LinkSet` for a
-    link set, :class:`NewEntry` for a case log."""
+    """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key, :class:`NewEntry`
+    for a case log."""
     tag: Hashable | None = None
     """Name under which later intents of the same call may refer to the new object; unique in the call."""
 
@@ -38,21 +38,6 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Stimulus:
-    """Set attributes of one object and apply a stimulus of its life cycle to it, as one write (``objects.md`` §6.4).
-
-    A stimulus that the class knows but that leads nowhere from the object's state changes nothing, not even ``values``.
-    """
-
-    cls: str
-    """Its class or any parent of it."""
-    id: int | Pending
-    code: str
-    """Of the stimulus, like ``ev_assign``."""
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete one object with all that has to go or to change with it, or not at all (``objects.md`` §7)."""
 
@@ -62,20 +47,6 @@ class Delete:
 
 
 Intent = Create | Update | Delete
-
-
-@dataclass(frozen=True, slots=True)
-class LinkSet:
-    """What to do to a link set of the object that an intent is about, as the value of its attribute (§6.3)."""
-
-    add: tuple[Mapping[str, Any], ...] = ()
-    """Values of objects to make, without the key to this one; ``finalclass`` among them where it is no leaf class."""
-    attach: tuple[int | Pending, ...] = ()
-    """Existing objects to give to this one (1:n)."""
-    remove: tuple[int, ...] = ()
-    """Link objects to delete (n:n), objects to let go, or to delete where their key is mandatory (1:n)."""
-    modify: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
-    """Id of a link object, or of an object of this one -> attributes to set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +133,6 @@ class Change:
     """The contexts that the work is done in, like ``CRON``: a trigger may be limited to some (``heartbeat.md`` §5)."""
     author: str = ""
     """Who signs entries of case logs: the friendly name of the account's contact, else its login."""
-    contact_id: int = 0
-    """The account's contact."""
 
     def again(self) -> Change:
         """Return the same unit of work with its row not written yet."""

@@ -47,6 +47,23 @@ class Voices:
             if own:
                 self._hooks.append((behaviour, behaviour.prepare(present, own)))
 
+    def prepare_more(self, present: Present, draft: Draft) -> None:
+        """Have those look up what a further draft takes that are about its class."""
+        for behaviour in self._participants.behaviours:
+            if behaviour.classes.isdisjoint(draft.layout.cls.lineage):
+                continue
+            hooks = next((hooks for other, hooks in self._hooks if other is behaviour), None)
+            if hooks is None:
+                self._hooks.append((behaviour, behaviour.prepare(present, [draft])))
+                self._hooks_of.clear()
+            else:
+                hooks.look_up([draft])
+
+    def finish(self) -> None:
+        """Have each write what it keeps beside the objects."""
+        for _, hooks in self._hooks:
+            hooks.finish()
+
     def hooks_for(self, layout: Layout) -> tuple[Hooks, ...]:
         """Return the hooks for the objects of a class, in the order of the behaviours."""
         if not self._hooks:

@@ -63,8 +63,13 @@ class Draft(Protocol):
         """Return whether the write would change it; at creation whether it differs from the default."""
         ...
 
+    @property
+    def changes_anything(self) -> bool:
+        """Return whether the write would do anything; a creation always does."""
+        ...
+
     def set(self, code: str, value: object) -> None:
-        """Set an attribute (only while values are computed)."""
+        """Set an attribute (only while a behaviour prepares or values are computed)."""
         ...
 
 
@@ -193,6 +198,12 @@ class Hooks:
         """Return the writes that this one brings about; they are done next, before the caller's next intent."""
         _ = draft
         return ()
+
+    def look_up(self, drafts: Sequence[Draft]) -> None:
+        """Look up what further drafts take: writes that others bring about."""
+
+    def finish(self) -> None:
+        """Write what is kept beside the objects; once, when all intents of the chunk are decided."""
 
 
 class Behaviour(Protocol):

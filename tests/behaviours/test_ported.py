@@ -38,7 +38,7 @@ def test_what_is_ported_exists() -> None:
 def test_only_hooks_of_creations_and_updates_that_are_not_ported_count() -> None:
     model = bundled_model()
     assert unported_hooks(model["Person"]) == ("RegisterEventListeners",)
-    assert unported_hooks(model["Change"]) == ("DBInsertNoReload", "RegisterEventListeners", "OnInsert", "OnUpdate")
+    assert unported_hooks(model["Change"]) == ("RegisterEventListeners",)
     assert unported_hooks(model["ActionEmail"]) == ()
     assert unported_hooks(model["AsyncSendEmail"]) == ()
     classes = unported_classes(model)
@@ -64,7 +64,7 @@ def test_hooks_of_an_attached_itop_are_found_in_its_own_xml(tmp_path: Path) -> N
 
 def test_an_unported_class_is_refused_until_it_or_a_parent_is_allowed(database: Database) -> None:
     ticket = Create("UserRequest", {"title": "t", "description": "d", "org_id": 1})
-    refused = pytest.raises(RefusedError, match=r"(?s)UserRequest .*OnInsert.*allow_unported = UserRequest$")
+    refused = pytest.raises(RefusedError, match=r"(?s)UserRequest .*RegisterEvent.*allow_unported = UserRequest$")
     with refused, database.write() as connection:
         writer(database).write(connection, [Create("Brand", {"name": "b"}), ticket], Change("a test"))
     for allowed in ("UserRequest", "Ticket"):
@@ -85,8 +85,7 @@ def test_the_refusal_says_what_would_be_lost_for_every_class_and_the_line_that_a
     lines = refusal.value.message.split("\n")
     assert lines[0].startswith("writing to UserRequest, URP_UserProfile is refused: ")
     assert lines[1].startswith("  UserRequest: ")
-    assert "its number (ref), start_date and last_update" in lines[1]
-    assert "priority, last_update, copies of new log entries" in lines[1]
+    assert "the links of the impact analysis; its stop watches do not run" in lines[1]
     assert lines[2].endswith("(OnInsert, OnUpdate of URP_UserProfile)")
     assert lines[-1] == "  allow_unported = Change, UserRequest, URP_UserProfile"
 

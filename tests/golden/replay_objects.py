@@ -20,7 +20,7 @@ from itopd.database import Database
 from itopd.datamodel import bundled_model
 from itopd.objects import find
 from itopd.rules import ITOP
-from itopd.writing import Change, Create, Delete, Intent, Outcome, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, NewEntry, Outcome, Update, Writer
 from tests.golden.dbdiff import Json, compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, replays
 from tests.golden.sample import golden_sample
@@ -45,7 +45,7 @@ _LINKED = re.compile(r"\w+: (.+) is already linked to \w+: (.+), duplicates are 
 _GIVEN = re.compile(r"@given:\w+#\d+")
 _MODES = {"manual": 1, "deleted": 2}
 """iTop's numbers for what becomes of an object of a deletion plan."""
-_LATER = frozenset({HistoryKind.CASE_LOG, HistoryKind.ONE_WAY_PASSWORD})
+_LATER = frozenset({HistoryKind.ONE_WAY_PASSWORD})
 """Kinds of attributes whose values are not plain: their writing comes with a later issue."""
 
 
@@ -146,6 +146,8 @@ def _value(database: Database, connection: sa.Connection, cls: str, code: str, f
     if isinstance(field, list):
         return tuple(sorted(field))
     kind = bind(database.model[cls].attribute(code))
+    if kind.history is HistoryKind.CASE_LOG:
+        return NewEntry(str(field))
     if field is None:
         return kind.null
     try:
