@@ -19,7 +19,7 @@ from itopd.errors import AccessDenied, InputError, ItopdError, MissingFile
 from itopd.objects import fetch, final_classes, find, friendly_names, is_filtered, seen
 from itopd.objects.journal import Operation, journal
 from itopd.service import Context
-from itopd.writing import Change, Create, Delete, Intent, NewEntry, Outcome, Update
+from itopd.writing import Change, Create, Delete, Intent, LinkSet, NewEntry, Outcome, Update
 
 Json = Any
 """What ``json.loads`` returns."""
@@ -175,6 +175,8 @@ def _value(
         problems.append(f"{code}: class {cls.name} has no such attribute; it has {known}")
         return None
     attribute = cls.attributes[code]
+    if attribute.is_link_set and isinstance(given, Mapping):
+        return _links(context, connection, attribute, given, problems)
     if not attribute.is_stored or attribute.is_link_set:
         problems.append(f"{code}: {attribute.type} cannot be set here")
         return None
@@ -186,6 +188,31 @@ def _value(
     except ItopdError as error:
         problems.append(f"{code}: {error.message}")
     return None
+
+
+def _links(
+    context: Context, connection: sa.Connection, attribute: Attribute, given: Mapping[str, Json], problems: list[str]
+) -> LinkSet:
+    """Return the link set that JSON like ``{"add": [{...}], "remove": [id], "modify": {id: {...}}}`` stands for."""
+    cls = context.database.model[attribute.linked_class or ""]
+    odd = [word for word in given if word not in {"add", "remove", "attach", "modify"}]
+    if odd:
+        problems.append(f"{attribute.code}: {odd[0]} is none of add, remove, attach, modify")
+
+    def read(data: Mapping[str, Json]) -> dict[str, object]:
+        return {code: _value(context, connection, cls, code, value, problems) for code, value in data.items()}
+
+    try:
+        return LinkSet(
+            add=tuple(read(data) for data in given.get("add", ())),
+            attach=tuple(int(id_) for id_ in given.get("attach", ())),
+            remove=tuple(int(id_) for id_ in given.get("remove", ())),
+            modify={int(id_): read(data) for id_, data in given.get("modify", {}).items()},
+        )
+    except (TypeError, ValueError, AttributeError):
+        form = '{"add": [{...}], "remove": [id], "attach": [id], "modify": {"id": {...}}}'
+        problems.append(f"{attribute.code}: links are written like {form}")
+        return LinkSet()
 
 
 def _read(

@@ -9,7 +9,7 @@ from itopd.attributes import HistoryKind, Refused, RefusedKind, codes_of_class
 from itopd.datamodel import Model
 from itopd.errors import ModelError
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Issue, NewEntry, Pending
+from itopd.writing.intents import Issue, LinkSet, NewEntry, Pending
 from itopd.writing.layout import Layout
 from itopd.writing.working import Working
 
@@ -19,6 +19,8 @@ def examine(layout: Layout, values: Mapping[str, Any]) -> dict[str, Issue]:
     problems: dict[str, Issue] = {}
     types, mandatory = layout.types, layout.mandatory
     for code, value in values.items():
+        if type(value) is LinkSet:
+            continue  # its writes are checked one by one
         kind = types.get(code)
         if kind is None or not kind.attribute.writable or kind.attribute.mapped_attribute:
             problems[code] = _read_only(layout, code)

@@ -20,6 +20,7 @@ from itopd.writing.history import History
 from itopd.writing.ids import Ids
 from itopd.writing.intents import Create, Delete, Intent, Issue, Update
 from itopd.writing.judging import Judge
+from itopd.writing.link_sets import LinkSets, LinkWrite, link_sets_of
 from itopd.writing.participants import Participants, Voices
 from itopd.writing.protocols import Written
 from itopd.writing.uniqueness import Clash, Rules
@@ -28,6 +29,14 @@ from itopd.writing.working import Working
 
 _DEEPEST = 10
 """How far writes may bring about other writes."""
+
+
+class LinksRefused(Exception):
+    """Links of one object speak against each other: the object is not written."""
+
+    def __init__(self, issues: Sequence[Issue | Clash]) -> None:
+        super().__init__()
+        self.issues = issues
 
 
 class Chunk:
@@ -48,8 +57,10 @@ class Chunk:
         self._voices = Voices(participants)
         ids, rules = Ids(participants, connection), Rules(database, connection)
         self._deletions = Deletions(participants, self.working, self._drafting)
+        self._links = LinkSets(self.working, self._drafting)
+        self._ids = ids
         self._foresight = Foresight(
-            participants, self.working, self._drafting, ids, rules, self._voices, self._deletions
+            *(participants, self.working, self._drafting, ids, rules, self._voices, self._deletions, self._links)
         )
         told = self.written if participants.reactions else None
         self._judge = Judge(self.working, history, rules, self._voices, ids, told)
@@ -79,7 +90,7 @@ class Chunk:
             verdict = self._delete(intent)
         if verdict is None:
             draft = self._draft_at_turn(slot)
-            verdict = self._settle(draft, 0) if draft is not None else self._not_found(intent)
+            verdict = self._settle_host(draft, intent) if draft is not None else self._not_found(intent)
         if isinstance(intent, Create):
             self._drafting.made(intent, verdict.id if verdict.status == "created" else 0)
         return verdict
@@ -102,6 +113,55 @@ class Chunk:
     def _settle(self, draft: Draft, depth: int) -> Verdict:
         """Judge a draft and, once it is accepted, do the writes that it brings about."""
         return self._followed(draft, self._judge.judge(draft), depth)
+
+    def _settle_host(self, draft: Draft, intent: Intent) -> Verdict:
+        """Judge a draft with the link sets of its intent: the object and all its links, or nothing (§6.3)."""
+        if isinstance(intent, Delete) or not link_sets_of(intent.values):
+            return self._settle(draft, 0)
+        opinion = self._judge.weigh(draft)
+        cls = draft.layout.cls
+        if opinion.issues:
+            return self._judge.apply(draft, opinion)
+        if not draft.id:
+            draft.id = self._ids.take(cls.root)
+        with self.working.expecting(cls.root, draft.id, cls.name):
+            writes = list(self._links.writes(draft, intent.values))
+            issues = [issue for write in writes if not write.late for issue in self._weigh_link(write)]
+        if issues:
+            return Verdict("refused", cls.name, 0 if draft.new else draft.id, issues=issues, warnings=opinion.warnings)
+        warnings: list[Issue | Clash] = []
+        verdict = self._judge.apply(draft, opinion, lambda: self._write_links(writes, warnings))
+        verdict.warnings = [*verdict.warnings, *warnings]
+        return self._followed(draft, verdict, 0)
+
+    def _weigh_link(self, write: LinkWrite) -> Sequence[Issue | Clash]:
+        """Return why a write of a link cannot be done."""
+        if write.refusal is not None:
+            return [write.refusal]
+        if isinstance(write.intent, Delete):
+            item = self._drafting.item(write.intent)
+            decided = self._deletions.decide((item.layout.cls.name, item.id)) if item is not None else None
+            return decided.issues if decided is not None else self._not_found(write.intent).issues
+        draft = self._links.draft(write)
+        return self._judge.weigh(draft).issues if draft is not None else self._not_found(write.intent).issues
+
+    def _write_links(self, writes: Sequence[LinkWrite], warnings: list[Issue | Clash]) -> bool:
+        """Write links, whose host is there by now; return whether anything was done. Raises :class:`LinksRefused`."""
+        done = False
+        for write in writes:
+            draft = self._links.draft(write)
+            if isinstance(write.intent, Delete):
+                verdict = self._delete(write.intent)
+            elif draft is None:
+                verdict = self._not_found(write.intent)
+            else:
+                self._foresight.read_trees([draft])
+                verdict = self._settle(draft, 1)
+            if verdict.status == "refused":
+                raise LinksRefused(verdict.issues)
+            warnings += verdict.warnings
+            done = done or verdict.status != "unchanged"
+        return done
 
     def _delete(self, intent: Delete) -> Verdict:
         """Delete an object with all that goes with it, or nothing at all."""

@@ -11,7 +11,7 @@ from itopd.datamodel import Model
 from itopd.errors import ItopdError
 from itopd.writing.checks import examine
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Create, Delete, Intent, Issue, NewEntry, Pending, Update
+from itopd.writing.intents import Create, Delete, Intent, Issue, LinkSet, NewEntry, Pending, Update
 from itopd.writing.layout import Layout
 from itopd.writing.verdicts import Verdict, refused
 from itopd.writing.working import Item, Working
@@ -70,10 +70,11 @@ class Drafting:
         return append_entry(log, LogEntry(body, author, str(user_id or ""), instant, entry.format), zone)
 
     def resolved(self, layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values with ids for pending keys as far as known, 0 for the others."""
+        """Return the values but link sets, with ids for pending keys as far as known, 0 for the others."""
         return {
             code: self._stands_for(value, layout.keys[code]) if type(value) is Pending else value
             for code, value in values.items()
+            if type(value) is not LinkSet
         }
 
     def knows(self, tag: Hashable) -> bool:

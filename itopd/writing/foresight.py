@@ -12,6 +12,7 @@ from itopd.writing.draft import Draft
 from itopd.writing.drafting import Drafting
 from itopd.writing.ids import Ids
 from itopd.writing.intents import Create, Delete, Intent, Issue, Pending, Update
+from itopd.writing.link_sets import LinkSets
 from itopd.writing.participants import Participants, Voices
 from itopd.writing.uniqueness import Rules
 from itopd.writing.verdicts import Verdict, refused
@@ -47,6 +48,7 @@ class Foresight:
         rules: Rules,
         voices: Voices,
         deletions: Deletions,
+        links: LinkSets,
     ) -> None:
         self._participants = participants
         self._model = participants.database.model
@@ -56,6 +58,7 @@ class Foresight:
         self._rules = rules
         self._voices = voices
         self._deletions = deletions
+        self._links = links
 
     def prepare(self, intents: Sequence[Intent]) -> list[Slot]:
         """Look up everything; return the intents with their drafts, in their order."""
@@ -63,16 +66,20 @@ class Foresight:
         self._load(intents)
         creations: dict[Hashable, Draft] = {}
         slots = [self._slot(intent, creations) for intent in intents]
-        resets = self._deletions.foresee(self._deleted(intents))
-        drafts = [*resets, *(slot.draft for slot in slots if slot.draft is not None)]
+        gone = self._links.load(intents)
+        resets = self._deletions.foresee(self._deleted(intents, gone))
+        hosts = [slot.draft for slot in slots if slot.draft is not None]
+        self._ids.reserve(hosts)
+        links = self._links.foresee((slot.draft, slot.intent) for slot in slots if slot.draft is not None)
+        drafts = [*resets, *hosts, *links]
         self._look_up_keys(drafts)
         self.read_trees(drafts)
-        self._ids.reserve(drafts)
+        self._ids.spare(links)
         if self._participants.guards or self._participants.behaviours:
             certain = [slot.draft for slot in slots if slot.draft is not None and not slot.provisional]
-            self._voices.prepare(self._working, [*resets, *certain])
+            self._voices.prepare(self._working, [*resets, *certain, *links])
         self._foresee(slots, creations)
-        self._look_up_rules(slots, resets)
+        self._look_up_rules(slots, [*resets, *links])
         return slots
 
     def read_trees(self, drafts: Iterable[Draft]) -> None:
@@ -169,19 +176,19 @@ class Foresight:
                         draft.given[code] = creations[value.tag].id
                 draft.begin()
 
-    def _deleted(self, intents: Sequence[Intent]) -> Mapping[str, list[int]]:
-        """Return the ids of the stored objects that a chunk asks to delete, by the class that it names."""
-        found: dict[str, list[int]] = defaultdict(list)
+    def _deleted(self, intents: Sequence[Intent], links: Mapping[str, list[int]]) -> Mapping[str, list[int]]:
+        """Return the ids of the stored objects that a chunk asks to delete, links included, by the class it names."""
+        found: dict[str, list[int]] = defaultdict(list, {cls: [*ids] for cls, ids in links.items()})
         for intent in intents:
             if isinstance(intent, Delete) and (id_ := self._drafting.id_of(intent)):
                 found[intent.cls].append(id_)
         return found
 
-    def _look_up_rules(self, slots: Iterable[Slot], resets: Iterable[Draft]) -> None:
+    def _look_up_rules(self, slots: Iterable[Slot], others: Iterable[Draft]) -> None:
         """Learn who holds what must be unique; one statement per rule."""
         objects: dict[int, list[Draft]] = defaultdict(list)
-        for draft in resets:
-            objects[id(draft.item)].append(draft)
+        for draft in others:
+            objects[id(draft if draft.new else draft.item)].append(draft)
         for slot in slots:
             if slot.draft is not None and (slot.draft.new or slot.draft.changes):
                 objects[slot.subject].append(slot.draft)

@@ -87,15 +87,19 @@ class History:
     def created(self, layout: Layout, id_: int) -> None:
         """Record a creation; older operations under the same id will be purged (§8.4)."""
         cls = layout.cls
-        self._purged[cls.root, cls.name].append(id_)
+        self._purge_of(cls, id_)
         self._add((_CREATE, cls.name, id_, ((),)))
 
     def deleted(self, cls: Class, id_: int, name: str) -> None:
         """Record that an object is gone, under its root class; older operations under its id will be purged (§8.4)."""
+        self._purge_of(cls, id_)
+        self._add((_DELETE, cls.root, id_, ((cls.name, name[:_SCALAR_SIZE]),)))
+
+    def _purge_of(self, cls: Class, id_: int) -> None:
+        """Forget what was recorded on an object, in this chunk and before."""
         self._purged[cls.root, cls.name].append(id_)
         if (cls.name, id_) in self._subjects:
             self._operations = [one for one in self._operations if one[1:3] != (cls.name, id_)]
-        self._add((_DELETE, cls.root, id_, ((cls.name, name[:_SCALAR_SIZE]),)))
 
     def changed(self, layout: Layout, id_: int, code: str, old: object, new: object) -> None:
         """Record the change of one attribute, where the model tracks it."""

@@ -32,6 +32,17 @@ class Ids:
             for draft, id_ in zip(of_root, ids, strict=True):
                 draft.id = id_
 
+    def spare(self, drafts: Iterable[Draft]) -> None:
+        """Allocate ids for creations whose drafts are made anew at their turn; one allocation per root class."""
+        counts: dict[str, int] = defaultdict(int)
+        for draft in drafts:
+            counts[draft.layout.cls.root] += draft.new
+        for root, count in counts.items():
+            if count:
+                ids = self._participants.database.allocate_ids(self._connection, root, count)
+                self._spare[root] = [*reversed(ids), *self._spare[root]]
+                self._allocated[root] += count
+
     def take(self, root: str) -> int:
         """Return an id for a creation that was not foreseen; allocates ever more at a time, so rarely."""
         spare = self._spare[root]

@@ -20,8 +20,8 @@ class Create:
 
     cls: str
     values: Mapping[str, Any]
-    """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key, :class:`NewEntry`
-    for a case log."""
+    """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key, :class:`LinkSet`
+    for a link set, :class:`NewEntry` for a case log."""
     tag: Hashable | None = None
     """Name under which later intents of the same call may refer to the new object; unique in the call."""
 
@@ -47,6 +47,20 @@ class Delete:
 
 
 Intent = Create | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSet:
+    """What to do to a link set of the object that an intent is about, as the value of its attribute (§6.3)."""
+
+    add: tuple[Mapping[str, Any], ...] = ()
+    """Values of objects to make, without the key to this one; ``finalclass`` among them where it is no leaf class."""
+    attach: tuple[int | Pending, ...] = ()
+    """Existing objects to give to this one (1:n)."""
+    remove: tuple[int, ...] = ()
+    """Link objects to delete (n:n), objects to let go, or to delete where their key is mandatory (1:n)."""
+    modify: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Id of a link object, or of an object of this one -> attributes to set."""
 
 
 @dataclass(frozen=True, slots=True)

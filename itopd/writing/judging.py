@@ -70,11 +70,15 @@ class Judge:
             issues += veto(draft)
         return Opinion(issues, warnings, keys)
 
-    def apply(self, draft: Draft, opinion: Opinion) -> Verdict:
-        """Apply a draft to the objects of the chunk, if nothing speaks against it; return what becomes of it."""
+    def apply(self, draft: Draft, opinion: Opinion, write_links: Callable[[], bool] = lambda: False) -> Verdict:
+        """Apply a draft to the objects of the chunk, if nothing speaks against it; return what becomes of it.
+
+        ``write_links`` writes the object's links once it is there, and tells whether there was something to write;
+        what they leave in the history comes before what the object itself does (§8.3, §8.4).
+        """
         cls = draft.layout.cls
         if opinion.changes_nothing:
-            return Verdict("unchanged", cls.name, draft.id)
+            return Verdict("updated" if write_links() else "unchanged", cls.name, draft.id)
         if opinion.issues:
             id_ = draft.id if not draft.new else 0
             return Verdict("refused", cls.name, id_, issues=opinion.issues, warnings=opinion.warnings)
@@ -82,7 +86,7 @@ class Judge:
             draft.id = self.ids.take(cls.root)
         for rule, key in opinion.keys:
             rule.written(draft, key)
-        verdict = self._accept(draft)
+        verdict = self._accept(draft, write_links)
         verdict.warnings = opinion.warnings
         return verdict
 
@@ -98,33 +102,37 @@ class Judge:
             self._record_link(operation, layout.cls, item.id, values.__getitem__)
         self.history.deleted(layout.cls, item.id, name)
 
-    def _accept(self, draft: Draft) -> Verdict:
+    def _accept(self, draft: Draft, write_links: Callable[[], bool]) -> Verdict:
         """Apply a draft to the objects of the chunk and record it."""
         if draft.layout.trees:
             self._place(draft)
         if draft.layout.hosts:
             self._record_links(draft)
-        return self._create(draft) if draft.item is None else self._update(draft, draft.item)
+        if draft.item is None:
+            return self._create(draft, write_links)
+        return self._update(draft, draft.item, write_links)
 
-    def _create(self, draft: Draft) -> Verdict:
+    def _create(self, draft: Draft, write_links: Callable[[], bool]) -> Verdict:
         layout, cls = draft.layout, draft.layout.cls
         values = {**draft.base, **draft.changes}
         self.working.put(Item(layout, draft.id, values, new=True, dirty=set(draft.changes)))
+        write_links()
         self.history.created(layout, draft.id)
         if self.written is not None:
             self.written.append(Written(cls.name, draft.id, created=True, old={}, values=values.copy()))
         return Verdict("created", cls.name, draft.id)
 
-    def _update(self, draft: Draft, item: Item) -> Verdict:
+    def _update(self, draft: Draft, item: Item, write_links: Callable[[], bool]) -> Verdict:
         layout, cls = draft.layout, draft.layout.cls
+        item.values = {**item.values, **draft.changes}  # the draft keeps what was
+        item.dirty.update(draft.changes)
+        self.working.put(item)
+        write_links()
         changes: list[ChangedValue] = []
         for code in sorted(draft.changes, key=layout.order.__getitem__):
             old, new = draft.base[code], draft.changes[code]
             changes.append(ChangedValue(code, old, new, code in draft.hooked))
             self.history.changed(layout, draft.id, code, old, new)
-        item.values = {**item.values, **draft.changes}  # the draft keeps what was
-        item.dirty.update(draft.changes)
-        self.working.put(item)
         if self.written is not None:
             before = {change.code: change.old for change in changes}
             self.written.append(Written(cls.name, draft.id, created=False, old=before, values=item.values.copy()))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,6 +101,16 @@ class Working:
     def model(self) -> Model:
         """The data model."""
         return self.database.model
+
+    @contextmanager
+    def expecting(self, root: str, id_: int, name: str) -> Iterator[None]:
+        """Have an object there while links to it are judged that is made right before them."""
+        before = self._finals[root].get(id_)
+        self._finals[root][id_] = name
+        try:
+            yield
+        finally:
+            self._finals[root][id_] = before
 
     @property
     def items(self) -> Iterable[Item]:

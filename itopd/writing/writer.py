@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from itopd.clock import Clock, to_itop
 from itopd.database import Database, Unstorable, reason, was_undone
 from itopd.rules import Rules
-from itopd.writing.chunk import Chunk
+from itopd.writing.chunk import Chunk, LinksRefused
 from itopd.writing.deleting import FlushFirst
 from itopd.writing.drafting import Tags
 from itopd.writing.flush import flush
@@ -137,12 +137,18 @@ class Writer:
         try:
             outcomes, written = self._decide_and_flush(connection, intents, change, own_tags)
         except (
-            *(DataError, IntegrityError, OperationalError, OverflowError, UnicodeError, Unstorable, FlushFirst),
+            *(DataError, IntegrityError, OperationalError, OverflowError, UnicodeError, Unstorable),
+            *(FlushFirst, LinksRefused),
         ) as error:
             if isinstance(error, OperationalError) and not _is_about_values(error):
                 raise
             savepoint.rollback()
             change.id = before
+            if len(intents) == 1 and isinstance(error, LinksRefused):
+                intent, id_ = intents[0], getattr(intents[0], "id", 0)
+                verdict = Verdict("refused", intent.cls, id_ if isinstance(id_, int) else 0, issues=error.issues)
+                _note_refusal(intent, tags, self._database.model[intent.cls].root)
+                return self._outcomes(connection, [verdict])
             if len(intents) == 1:
                 return [_refused_by_database(intents[0], error, tags, self._database.model[intents[0].cls].root)]
             middle = len(intents) // 2
@@ -202,12 +208,17 @@ def _collector_at_rest() -> Iterator[None]:
 
 def _refused_by_database(intent: Intent, error: Exception, tags: Tags, root: str) -> Outcome:
     """Return the outcome of the one intent that the database does not take."""
-    if isinstance(intent, Create) and intent.tag is not None:
-        tags[intent.tag] = (root, 0)
+    _note_refusal(intent, tags, root)
     told = reason(error) if isinstance(error, DBAPIError) else error
     id_ = intent.id if not isinstance(intent, Create) and isinstance(intent.id, int) else 0
     issue = Issue(None, "database", f"the database refuses the object: {told}")
     return Outcome("refused", intent.cls, id_, issues=(issue,))
+
+
+def _note_refusal(intent: Intent, tags: Tags, root: str) -> None:
+    """Have later intents of the call know that a creation was refused."""
+    if isinstance(intent, Create) and intent.tag is not None:
+        tags[intent.tag] = (root, 0)
 
 
 def _is_about_values(error: OperationalError) -> bool:

@@ -121,6 +121,23 @@ def test_the_history_tells_who_did_what_even_of_the_dead(filled: Place) -> None:
     assert filled.call("object", "history", "Brand", "77").out == "the history says nothing of it\n"
 
 
+def test_links_are_written_with_their_object(filled: Place) -> None:
+    team = {"name": "T", "org_id": "Demo", "persons_list": {"add": [{"person_id": "Jane Doe"}]}}
+    assert filled.call("object", "create", "Team", json.dumps(team)).out == "Team::3 created\n"
+    assert filled.query("SELECT lnkPersonToTeam", "id,person_id,team_id") == [(1, 2, 3)]
+    answer = filled.call("object", "update", "Team", "T", '{"persons_list": {"remove": [1]}}')
+    assert answer.out == "Team::3 updated\n"
+    assert filled.query("SELECT lnkPersonToTeam", "id") == []
+    for links, text in (
+        ({"set": []}, "set is none of add, remove, attach, modify"),
+        ({"remove": ["x"]}, "persons_list: links are written like"),
+        ({"add": [{"person_id": "Nobody"}]}, "person_id: there is no Person 'Nobody'"),
+        (["x"], "persons_list: AttributeLinkedSetIndirect cannot be set here"),
+    ):
+        answer = filled.call("object", "update", "Team", "T", json.dumps({"persons_list": links}))
+        assert (answer.code, text in answer.err) == (65, True), answer
+
+
 def test_a_text_for_a_case_log_is_a_new_entry(filled: Place) -> None:
     request = {"title": "T", "description": "<p>D</p>", "org_id": "Demo", "public_log": "first"}
     assert filled.call("object", "create", "UserRequest", json.dumps(request)).out == "UserRequest::1 created\n"

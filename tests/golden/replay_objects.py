@@ -17,10 +17,10 @@ from itopd.attributes import HistoryKind, Refused, bind
 from itopd.behaviours import BEHAVIOURS, DELETIONS
 from itopd.clock import FixedClock
 from itopd.database import Database
-from itopd.datamodel import bundled_model
+from itopd.datamodel import Attribute, bundled_model
 from itopd.objects import find
 from itopd.rules import ITOP
-from itopd.writing import Change, Create, Delete, Intent, NewEntry, Outcome, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, LinkSet, NewEntry, Outcome, Update, Writer
 from tests.golden.dbdiff import Json, compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, replays
 from tests.golden.sample import golden_sample
@@ -56,7 +56,7 @@ def _is_plain(operation: Json) -> bool:
         return False
     cls = bundled_model()[operation.get("class") or operation["object"]["class"]]
     attributes = [cls.attribute(code) for code in operation["fields"]]
-    return not any(a.is_link_set or bind(a).history in _LATER for a in attributes)
+    return not any(not a.is_link_set and bind(a).history in _LATER for a in attributes)
 
 
 def _is_ours(vector: Vector) -> bool:
@@ -134,10 +134,34 @@ def _intent(database: Database, connection: sa.Connection, operation: Json) -> I
     cls = operation.get("class") or operation["object"]["class"]
     if operation["op"] in {"delete", "plan"}:
         return Delete(cls, _object(database, connection, operation["object"]))
-    values = {code: _value(database, connection, cls, code, field) for code, field in operation["fields"].items()}
-    if operation["op"] == "create":
-        return Create(cls, values)
-    return Update(cls, _object(database, connection, operation["object"]), values)
+    id_ = _object(database, connection, operation["object"]) if operation["op"] == "update" else 0
+    values = {
+        code: _links(database, connection, database.model[cls].attribute(code), id_, field)
+        if isinstance(field, dict) and not field.keys() - {"add", "remove", "modify"}
+        else _value(database, connection, cls, code, field)
+        for code, field in operation["fields"].items()
+    }
+    return Update(cls, id_, values) if id_ else Create(cls, values)
+
+
+def _links(database: Database, connection: sa.Connection, link_set: Attribute, host: int, given: Json) -> LinkSet:
+    cls, me = link_set.linked_class or "", link_set.ext_key_to_me or ""
+
+    def values(fields: Json) -> dict[str, object]:
+        return {code: _value(database, connection, cls, code, field) for code, field in fields.items()}
+
+    def link(fields: Json) -> int:
+        wanted = {me: host, **values(fields)}
+        (ids,) = find(database, connection, cls, list(wanted), [list(wanted.values())])
+        if len(ids) != 1:
+            raise Difference(f"{len(ids)} links of {host} are {fields}")
+        return ids[0]
+
+    return LinkSet(
+        add=tuple(values(fields) for fields in given.get("add", ())),
+        remove=tuple(link(fields) for fields in given.get("remove", ())),
+        modify={link(one["where"]): values(one["set"]) for one in given.get("modify", ())},
+    )
 
 
 def _value(database: Database, connection: sa.Connection, cls: str, code: str, field: Any) -> object:

@@ -15,7 +15,7 @@ from itopd.attributes import TEXT_KINDS, HistoryKind, bind
 from itopd.database import Database, collation_key
 from itopd.datamodel import Attribute, Class, OnTargetDelete, UniquenessRule
 from itopd.objects import friendly_names
-from itopd.writing import Change, Create, Delete, Intent, Pending, Update
+from itopd.writing import Change, Create, Delete, Intent, LinkSet, Pending, Update
 
 Answer = tuple[str, int, tuple[str, ...], tuple[str, ...]]
 """Status, id, kinds of issues, kinds of warnings."""
@@ -30,14 +30,21 @@ CONDITIONS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
 
 
 class Reference:
-    """Writes intents one by one. ``ids`` are the ids that the creations are to take, 0 for those to be refused."""
+    """Writes intents one by one.
 
-    def __init__(self, database: Database, connection: sa.Connection, now: str, ids: Iterator[int]) -> None:
+    ``ids`` are the ids that the creations are to take, 0 for those to be refused; ``link_ids`` those of the links that
+    link sets make.
+    """
+
+    def __init__(
+        self, database: Database, connection: sa.Connection, now: str, ids: Iterator[int], link_ids: Iterator[int]
+    ) -> None:
         self.database = database
         self.model = database.model
         self.connection = connection
         self.now = now
         self.ids = ids
+        self.link_ids = link_ids
         self.tags: dict[Any, int] = {}
 
     def write(self, intents: Sequence[Intent], change: Change) -> list[Answer]:
@@ -65,6 +72,8 @@ class Reference:
         issues, warnings = self._check(cls, 0, values, set(values))
         if issues:
             return ("refused", 0, tuple(issues), tuple(warnings))
+        savepoint, change_id = self.connection.begin_nested(), change.id
+        id_ = id_ or 10**7  # to be refused, but its links must be looked at first
         for part in self.model.table_classes(cls.name):
             row: dict[str, Any] = {part.key_column: id_}
             if part.final_class_column:
@@ -77,6 +86,13 @@ class Reference:
         for code in self._trees(cls):
             self._insert_node(cls.attributes[code].origin, code, id_, values[code])
         self._record_links(cls, id_, None, values, set(), change)
+        _, problems = self._write_links(cls, id_, intent.values, change)
+        if problems:
+            savepoint.rollback()
+            change.id = change_id
+            return ("refused", 0, problems, ())
+        savepoint.commit()
+        self._purge(cls, id_)
         self._operation(change, "CMDBChangeOpCreate", cls.name, id_, {})
         return ("created", id_, (), tuple(warnings))
 
@@ -91,18 +107,30 @@ class Reference:
         cls = self.model[found]
         old = self._values(cls, id_)
         changed = {code for code, value in given.items() if not bind(cls.attributes[code]).equal(old[code], value)}
-        if not changed:
-            return ("unchanged", id_, (), ())
         new = old | given
-        issues, warnings = self._check(cls, id_, new, changed)
+        issues, warnings = self._check(cls, id_, new, changed) if changed else ([], [])
         if issues:
             return ("refused", id_, tuple(issues), tuple(warnings))
-        self._store(cls, id_, old, new, changed, change)
-        return ("updated", id_, (), tuple(warnings))
+        savepoint, change_id = self.connection.begin_nested(), change.id
+        written, problems = self._store(cls, id_, old, new, changed, change, intent.values)
+        if problems:
+            savepoint.rollback()
+            change.id = change_id
+            return ("refused", id_, problems, ())
+        savepoint.commit()
+        return ("updated" if changed or written else "unchanged", id_, (), tuple(warnings))
 
     def _store(
-        self, cls: Class, id_: int, old: Mapping[str, Any], new: Mapping[str, Any], changed: set[str], change: Change
-    ) -> None:
+        self,
+        cls: Class,
+        id_: int,
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        changed: set[str],
+        change: Change,
+        given: Mapping[str, Any],
+    ) -> tuple[bool, tuple[str, ...]]:
+        """Store an update, its links and its history; return as :meth:`_write_links`."""
         for code in self._codes(cls):
             if code in changed:
                 attribute = cls.attributes[code]
@@ -112,10 +140,53 @@ class Reference:
                 self.connection.execute(table.update().where(self._key(attribute.origin) == id_).values(row))
                 if code in self._trees(cls):
                     self._move_node(attribute.origin, code, id_, new[code])
-        self._record_links(cls, id_, old, new, changed, change)
+        if changed:
+            self._record_links(cls, id_, old, new, changed, change)
+        answer = self._write_links(cls, id_, given, change)
         for code in self._codes(cls):
             if code in changed:
                 self._record_value(cls, id_, code, old[code], new[code], change)
+        return answer
+
+    # -- links
+
+    def _write_links(
+        self, cls: Class, host: int, given: Mapping[str, Any], change: Change
+    ) -> tuple[bool, tuple[str, ...]]:
+        """Write n:n links one by one; return whether there was anything to do, and the kinds of what is wrong."""
+        done, early, late = False, list[str](), list[tuple[str, ...]]()
+        for code, links in given.items():
+            if not isinstance(links, LinkSet):
+                continue
+            link_set = cls.attributes[code]
+            name, me = link_set.linked_class or "", link_set.ext_key_to_me or ""
+            remote = link_set.ext_key_to_remote or ""
+            link = self.model[name]
+            for id_ in links.remove:
+                ours = id_ in self._ids(link) and self._values(link, id_)[me] == host
+                kinds = self._delete(Delete(name, id_), change)[2] if ours else ("not_found",)
+                early += kinds
+                done = done or not kinds
+            for values in links.add:
+                other = self._resolve(values)[remote]
+                if other and any(self._ends(link, one, me, remote) == (host, other) for one in self._ids(link)):
+                    continue
+                answer = self._create(Create(name, {**values, me: host}), next(self.link_ids, 10**6), change)
+                if links.remove and answer[2]:
+                    late.append(answer[2])
+                elif not links.remove:
+                    early += answer[2]
+                done = done or not answer[2]
+            for id_, values in links.modify.items():
+                ours = id_ in self._ids(link) and self._values(link, id_)[me] == host
+                answer = self._change(Update(name, id_, values), change) if ours else ("", 0, ("not_found",), ())
+                early += answer[2]
+                done = done or answer[0] == "updated"
+        return done, tuple(sorted(early)) if early else next(iter(late), ())
+
+    def _ends(self, link: Class, id_: int, me: str, remote: str) -> tuple[int, int]:
+        values = self._values(link, id_)
+        return values[me], values[remote]
 
     # -- deletions
 
@@ -145,7 +216,7 @@ class Reference:
         for (name, other), codes in resets.items():
             cls = self.model[name]
             old = self._values(cls, other)
-            self._store(cls, other, old, old | dict.fromkeys(codes, 0), codes, change)
+            self._store(cls, other, old, old | dict.fromkeys(codes, 0), codes, change, {})
         return ("deleted", id_, (), ())
 
     def _plan(self, node: Node, goes: list[Node], manual: list[Node], resets: dict[Node, set[str]]) -> None:
@@ -397,4 +468,8 @@ class Reference:
         return sum(isinstance(value, Pending) and not self.tags[value.tag] for value in values)
 
     def _resolve(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {code: self.tags[v.tag] if isinstance(v, Pending) else v for code, v in given.items()}
+        return {
+            code: self.tags[v.tag] if isinstance(v, Pending) else v
+            for code, v in given.items()
+            if not isinstance(v, LinkSet)
+        }

@@ -17,7 +17,7 @@ from itopd.clock import FixedClock, to_itop
 from itopd.database import Database
 from itopd.datamodel import Model, bundled_model
 from itopd.rules import ITOPD
-from itopd.writing import Change, Create, Delete, Intent, Pending, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, LinkSet, Pending, Update, Writer
 from itopd.writing import writer as writer_module
 from tests.support.engines import marked, sample_database
 from tests.support.sample import sample_sqlite
@@ -57,6 +57,8 @@ VALUES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "purchase_date": st.sampled_from([None, "2024-02-09"]),
     },
 }
+LINKS = {"Team": ("persons_list", "person_id", (2, 6)), "Person": ("team_list", "team_id", (37, 38))}
+"""Class -> a link set, the key to the other end, and its targets."""
 UPDATED = {
     "Person": [("Person", 2), ("Contact", 6), ("Contact", 37)],
     "Team": [("Team", 37), ("Contact", 38), ("Team", 2)],
@@ -72,6 +74,8 @@ DELETED = [
     *(("Brand", 11), ("Model", 1), ("Server", 1), ("FunctionalCI", 5), ("Hypervisor", 18), ("Person", 999)),
 ]
 """Class and id of stored objects, and of one that does not exist."""
+STORED_LINKS = 9
+"""The highest id of a lnkPersonToTeam in the sample."""
 OF_CONTACTS = {"name", "org_id", "phone", "status", "email"}
 
 
@@ -81,6 +85,23 @@ def _fits(model: Model, cls: str, code: str, value: object, made: Mapping[str, s
         return True
     target = model[cls].attributes[code].target
     return target is not None and value.tag in made and model[made[str(value.tag)]].root == model[target].root
+
+
+@st.composite
+def link_sets(draw: st.DrawFn, cls: str) -> LinkSet:
+    """Draw what to do to the teams of a person or the persons of a team."""
+    _, remote, targets = LINKS[cls]
+    ends = st.fixed_dictionaries({remote: st.sampled_from([*targets, 0, 999])}, optional={"role_id": keys_of(1)})
+    some = st.lists(st.sampled_from([1, 2, 3, 4, 999]), unique=True, max_size=2)
+    return LinkSet(
+        add=tuple(draw(st.lists(ends, max_size=3))),
+        remove=tuple(draw(some)),
+        modify={id_: {"role_id": draw(keys_of(1))} for id_ in draw(some)},
+    )
+
+
+def keys_of(*ids: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([*ids, 0, 999])
 
 
 @st.composite
@@ -113,6 +134,8 @@ def intent_lists(draw: st.DrawFn) -> list[Intent]:
         values = {code: draw(strategies[code]) for code in codes}
         model = bundled_model()
         values = {c: v if _fits(model, cls, c, v, made) else 0 for c, v in values.items()}
+        if cls in LINKS and draw(st.integers(0, 2)) == 0:
+            values[LINKS[cls][0]] = draw(link_sets(cls))
         if creating:
             drawn: str | None = draw(st.none() | tags)
             tag = None if drawn in made else drawn
@@ -126,11 +149,7 @@ def intent_lists(draw: st.DrawFn) -> list[Intent]:
             intents.append(Update(cls, Pending(draw(st.sampled_from(sorted(pending)))), values))
         else:
             name, id_ = draw(st.sampled_from(UPDATED[cls]))
-            known = (
-                {c for c in values if c in {"name", "org_id", "phone", "status", "email"}}
-                if name == "Contact"
-                else values
-            )
+            known = {c for c in values if c in OF_CONTACTS} if name == "Contact" else values
             intents.append(Update(name, id_, {c: values[c] for c in values if c in known}))
     return intents
 
@@ -153,6 +172,13 @@ def snapshot(database: Database, connection: sa.Connection) -> dict[str, Any]:
     return rows
 
 
+def ids_of_links(intents: list[Intent], ids: list[int], operations: list[dict[str, Any]]) -> list[int]:
+    """Return the ids of the links that link sets made, in the order in which they did."""
+    mine = {id_ for intent, id_ in zip(intents, ids, strict=True) if intent.cls == "lnkPersonToTeam"}
+    told = {row["objkey"] for row in operations if row["objclass"] == "lnkPersonToTeam"}
+    return sorted(id_ for id_ in told - mine if id_ > STORED_LINKS)
+
+
 def bulk(database: Database, intents: list[Intent], size: int) -> tuple[list[Answer], dict[str, Any], list[int]]:
     """Write in bulk and take it back."""
     writer = Writer(database, CLOCK, ITOPD)
@@ -168,11 +194,13 @@ def bulk(database: Database, intents: list[Intent], size: int) -> tuple[list[Ans
     return answers, rows, [outcome.id for outcome in outcomes]
 
 
-def one_by_one(database: Database, intents: list[Intent], ids: list[int]) -> tuple[list[Answer], dict[str, Any]]:
+def one_by_one(
+    database: Database, intents: list[Intent], ids: list[int], link_ids: list[int]
+) -> tuple[list[Answer], dict[str, Any]]:
     """Write one by one and take it back."""
     now = to_itop(CLOCK.now(), database.timezone)
     with database.write() as connection:
-        answers = Reference(database, connection, now, iter(ids)).write(intents, Change("me", 1))
+        answers = Reference(database, connection, now, iter(ids), iter(link_ids)).write(intents, Change("me", 1))
         rows = snapshot(database, connection)
         connection.rollback()
     return answers, rows
@@ -180,7 +208,8 @@ def one_by_one(database: Database, intents: list[Intent], ids: list[int]) -> tup
 
 def check(database: Database, intents: list[Intent], size: int) -> None:
     answers, rows, ids = bulk(database, intents, size)
-    expected_answers, expected_rows = one_by_one(database, intents, ids)
+    link_ids = ids_of_links(intents, ids, rows["operations"])
+    expected_answers, expected_rows = one_by_one(database, intents, ids, link_ids)
     assert answers == expected_answers
     for name, expected in expected_rows.items():
         assert rows[name] == expected, name
