@@ -59,6 +59,115 @@ def import_csv(watch: Stopwatch, place: Place, path: Path) -> int:
     return done
 
 
+def create_persons(watch: Stopwatch, place: Place, path: Path) -> int:
+    """Insert each person of a file without a number, with its history."""
+    with closing(_connect(place)) as connection, path.open(newline="", encoding="utf-8") as file:
+        cursor = connection.cursor()
+        cursor.execute("SELECT name, id FROM organization")
+        organizations = dict(cursor.fetchall())
+        reader = csv.reader(file)
+        next(reader)
+        with watch:
+            rows = ((*row[:4], "", row[5], organizations[row[6]]) for row in reader)
+            change, done = _insert_change(cursor, place), 0
+            while chunk := list(islice(rows, CHUNK)):
+                _insert_persons(cursor, place, chunk, change)
+                connection.commit()
+                done += len(chunk)
+    return done
+
+
+def update_persons(watch: Stopwatch, place: Place) -> int:
+    """Give every person without a number another phone and function, with its history."""
+    with closing(_connect(place)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT p.id FROM person p JOIN contact c ON c.id = p.id "
+            "WHERE p.employee_number = '' AND c.email <> '' ORDER BY p.id"
+        )
+        ids = [row[0] for row in cursor.fetchall()]
+        with watch:
+            change = _insert_change(cursor, place)
+            for start in range(0, len(ids), CHUNK):
+                _update_contacts(cursor, place, ids[start : start + CHUNK], change)
+                connection.commit()
+    return len(ids)
+
+
+def _update_contacts(cursor: Any, place: Place, ids: list[int], change: int) -> None:
+    cursor.execute(f"SELECT id, function, phone FROM contact WHERE id IN {_among(place, ids)} ORDER BY id", ids)
+    changes = [
+        (id_, code, old, new)
+        for id_, function, phone in cursor.fetchall()
+        for code, old, new in (("phone", phone, f"+1 {id_}"), ("function", function, f"desk {id_}"))
+    ]
+    rows = [(f"+1 {id_}", f"desk {id_}", id_) for id_ in ids]
+    if place.engine == SQLITE:
+        cursor.executemany("UPDATE contact SET phone = ?, function = ? WHERE id = ?", rows)
+    elif place.engine == POSTGRESQL:
+        values = ", ".join(["(%s, %s, %s::integer)"] * len(rows))
+        cursor.execute(
+            "UPDATE contact SET phone = v.phone, function = v.function "
+            f"FROM (VALUES {values}) AS v (phone, function, id) WHERE contact.id = v.id",
+            [value for row in rows for value in row],
+        )
+    else:
+        cursor.executemany(
+            "INSERT INTO contact (phone, function, id) VALUES (%s, %s, %s) "
+            "ON DUPLICATE KEY UPDATE phone = VALUES(phone), function = VALUES(function)",
+            rows,
+        )
+    first = _next_id(cursor, "priv_changeop")
+    kind = "CMDBChangeOpSetAttributeScalar"
+    _insert_rows(cursor, place, "priv_changeop", ("id", "changeid", "objclass", "objkey", "optype"), [
+        (first + n, change, "Person", id_, kind) for n, (id_, *_) in enumerate(changes)
+    ])  # fmt: skip
+    _insert_rows(cursor, place, "priv_changeop_setatt", ("id", "attcode", "optype"), [
+        (first + n, code, kind) for n, (_id, code, *_) in enumerate(changes)
+    ])  # fmt: skip
+    _insert_rows(cursor, place, "priv_changeop_setatt_scalar", ("id", "oldvalue", "newvalue"), [
+        (first + n, old, new) for n, (*_, old, new) in enumerate(changes)
+    ])  # fmt: skip
+
+
+def delete_persons(watch: Stopwatch, place: Place) -> int:
+    """Delete every person without a number and what the history says of it, but for who deleted it."""
+    with closing(_connect(place)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT p.id, p.first_name, c.name FROM person p JOIN contact c ON c.id = p.id "
+            "WHERE p.employee_number = '' AND c.email <> '' ORDER BY p.id"
+        )
+        people = cursor.fetchall()
+        with watch:
+            change = _insert_change(cursor, place)
+            for start in range(0, len(people), CHUNK):
+                _delete_chunk(cursor, place, people[start : start + CHUNK], change)
+                connection.commit()
+    return len(people)
+
+
+def _delete_chunk(cursor: Any, place: Place, people: list[tuple[int, str, str]], change: int) -> None:
+    ids = [id_ for id_, *_ in people]
+    cursor.execute(f"SELECT id FROM priv_changeop WHERE objclass = 'Person' AND objkey IN {_among(place, ids)}", ids)
+    stale = [row[0] for row in cursor.fetchall()]
+    history = ("priv_changeop", "priv_changeop_create", "priv_changeop_setatt", "priv_changeop_setatt_scalar")
+    for table, gone in [("person", ids), ("contact", ids), *((table, stale) for table in history)]:
+        if gone:
+            cursor.execute(f"DELETE FROM {table} WHERE id IN {_among(place, gone)}", gone)
+    first = _next_id(cursor, "priv_changeop")
+    _insert_rows(cursor, place, "priv_changeop", ("id", "changeid", "objclass", "objkey", "optype"), [
+        (first + n, change, "Contact", id_, "CMDBChangeOpDelete") for n, id_ in enumerate(ids)
+    ])  # fmt: skip
+    _insert_rows(cursor, place, "priv_changeop_delete", ("id", "fclass", "fname"), [
+        (first + n, "Person", f"{first_name} {name}") for n, (_id, first_name, name) in enumerate(people)
+    ])  # fmt: skip
+
+
+def _among(place: Place, ids: list[int]) -> str:
+    return f"({', '.join([_mark(place)] * len(ids))})"
+
+
 def _known_persons(cursor: Any, place: Place, addresses: list[str]) -> dict[str, tuple[Any, ...]]:
     """Return the persons with these addresses, by address, through the index that itopd's tables have."""
     among = f"({', '.join([_mark(place)] * len(addresses))})"
@@ -182,7 +291,7 @@ def _connect(place: Place) -> Any:
     if place.engine == SQLITE:
         connection = sqlite3.connect(url.database or "")
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA synchronous = FULL")
         # indexes of the tables are on this function, so nobody can write without it
         connection.create_function("itop_key", 1, collation_key, deterministic=True)
         return connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,9 @@ def compare(engine: str, folder: Path, persons: Path, mails: int, times: int) ->
         yield _import(mine, theirs, persons, "import unchanged", "unchanged", times)
         yield _export(mine, theirs, times)
         yield _mail(mine, theirs, mails)
+        yield _write("write create", ours.create_persons, raw.create_persons, mine, theirs, persons)
+        yield _write("write update", ours.update_persons, raw.update_persons, mine, theirs)
+        yield _write("write delete", ours.delete_persons, raw.delete_persons, mine, theirs)
 
 
 def _import(mine: Place, theirs: Place, persons: Path, job: str, outcome: str, times: int) -> Comparison:
@@ -50,6 +53,16 @@ def _import(mine: Place, theirs: Place, persons: Path, job: str, outcome: str, t
         best(times, ours.import_csv, mine, persons, outcome),
         best(times, raw.import_csv, theirs, persons),
     )
+    _require_equal(job, "rows of tables", counted_rows(mine), counted_rows(theirs))
+    _require_equal(job, "persons", persons_of(mine), persons_of(theirs))
+    return compared
+
+
+def _write(
+    job: str, our_job: Callable[..., int], their_job: Callable[..., int], mine: Place, theirs: Place, *arguments: Path
+) -> Comparison:
+    """Compare the writer alone with inserts and updates of rows and history."""
+    compared = Comparison(job, mine.engine, measure(our_job, mine, *arguments), measure(their_job, theirs, *arguments))
     _require_equal(job, "rows of tables", counted_rows(mine), counted_rows(theirs))
     _require_equal(job, "persons", persons_of(mine), persons_of(theirs))
     return compared
