@@ -29,6 +29,8 @@ class LinkWrite:
 
 def link_sets_of(values: Mapping[str, object]) -> dict[str, LinkSet]:
     """Return the link sets among the values of an intent."""
+    if LinkSet not in map(type, values.values()):  # most have none, and are asked several times
+        return {}
     return {code: value for code, value in values.items() if type(value) is LinkSet}
 
 
