@@ -4,6 +4,7 @@
 do, ``lost`` what an object lacks without it.
 """
 
+from itopd.behaviours.accounts import Accounts, Grants, LocalPassword, OwnAccount
 from itopd.behaviours.attachments import AttachmentsOfTicket
 from itopd.behaviours.instants import CreationInstant
 from itopd.behaviours.lost import what_is_lost
@@ -12,6 +13,7 @@ from itopd.behaviours.ported import Ported, UnportedGuard, unported_classes
 from itopd.behaviours.profiles import FixedProfile
 from itopd.behaviours.tags import TagInUse, TagRules
 from itopd.behaviours.tickets import ParentLogs, ParentRequest, TicketDates, TicketReference, WorkOrderLog
+from itopd.settings import Settings
 from itopd.writing import Behaviour, DeletionRule
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
@@ -23,17 +25,35 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     ParentRequest(),
     ParentLogs(),
     WorkOrderLog(),
+    Accounts(),
+    LocalPassword(),
+    Grants(),
 )
-DELETIONS: tuple[DeletionRule, ...] = (NetworkLinkEnd(), TagInUse(), FixedProfile(), AttachmentsOfTicket())
+DELETIONS: tuple[DeletionRule, ...] = (
+    NetworkLinkEnd(),
+    TagInUse(),
+    FixedProfile(),
+    AttachmentsOfTicket(),
+    OwnAccount(),
+)
+
+
+def behaviours_of(settings: Settings) -> tuple[Behaviour, ...]:
+    """Return the behaviours as settings have them: with their policy for passwords."""
+    policy = LocalPassword(settings.authent_local_password_validation_pattern)
+    return tuple(policy if isinstance(one, LocalPassword) else one for one in BEHAVIOURS)
+
 
 __all__ = [
     "BEHAVIOURS",
     "DELETIONS",
     "CreationInstant",
+    "LocalPassword",
     "NetworkLinkTwin",
     "Ported",
     "TagRules",
     "UnportedGuard",
+    "behaviours_of",
     "unported_classes",
     "what_is_lost",
 ]

@@ -20,7 +20,7 @@ from itopd.access import (
     require_more_than_portal,
     rights_of,
 )
-from itopd.behaviours import BEHAVIOURS, DELETIONS, Ported, UnportedGuard
+from itopd.behaviours import BEHAVIOURS, DELETIONS, Ported, UnportedGuard, behaviours_of
 from itopd.clock import Clock, SystemClock
 from itopd.database import Database
 from itopd.datamodel import Model
@@ -35,7 +35,7 @@ from itopd.wiring.databases import attached_texts, open_usable_database
 from itopd.wiring.history_guard import HistoryGuard
 from itopd.wiring.maintenance import is_attached, reason_closed
 from itopd.wiring.replica import open_replica
-from itopd.writing import Guard, RightsGuard, Writer
+from itopd.writing import Behaviour, Guard, RightsGuard, Writer
 
 _USERS_WRITE = 1
 _ADMINISTRATORS_WRITE = 2
@@ -103,7 +103,8 @@ class Application:
         """
         guard = RightsGuard(account, self.rights(account), self.reader(account))
         others = [one.performing(performed) if isinstance(one, UnportedGuard) else one for one in self.guards]
-        return writer_of(self.database, self.rules, self.clock, guards=[guard, *others])
+        behaviours = behaviours_of(self.settings)
+        return writer_of(self.database, self.rules, self.clock, guards=[guard, *others], behaviours=behaviours)
 
     def context(
         self,
@@ -156,9 +157,16 @@ def open_application(
             )
 
 
-def writer_of(database: Database, rules: Rules, clock: Clock, *, guards: Sequence[Guard] = ()) -> Writer:
+def writer_of(
+    database: Database,
+    rules: Rules,
+    clock: Clock,
+    *,
+    guards: Sequence[Guard] = (),
+    behaviours: Sequence[Behaviour] = BEHAVIOURS,
+) -> Writer:
     """Return the writer with everybody who takes part in writes; without guards nobody's rights are looked at."""
-    return Writer(database, clock, rules, guards=guards, behaviours=BEHAVIOURS, deletions=DELETIONS)
+    return Writer(database, clock, rules, guards=guards, behaviours=behaviours, deletions=DELETIONS)
 
 
 def guards_of(settings: Settings, model: Model) -> tuple[Guard, ...]:

@@ -9,7 +9,7 @@ from itopd.attributes import HistoryKind, Refused, RefusedKind, codes_of_class
 from itopd.datamodel import Model
 from itopd.errors import ModelError
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Issue, LinkSet, NewEntry, Pending
+from itopd.writing.intents import Issue, LinkSet, NewEntry, NewPassword, Pending
 from itopd.writing.layout import Layout
 from itopd.writing.working import Working
 
@@ -30,6 +30,11 @@ def examine(layout: Layout, values: Mapping[str, Any]) -> dict[str, Issue]:
         elif type(value) is NewEntry:
             if kind.history is not HistoryKind.CASE_LOG:
                 raise ModelError(f"{layout.cls.name}.{code} is no case log: it takes no entries")
+        elif type(value) is NewPassword:
+            if kind.history is not HistoryKind.ONE_WAY_PASSWORD:
+                raise ModelError(f"{layout.cls.name}.{code} keeps no hash: it takes no password")
+            if not value.text or "\0" in value.text:
+                problems[code] = _no_password(code)
         elif kind.is_null(value):
             if code in mandatory:
                 problems[code] = _null(code)
@@ -110,6 +115,11 @@ def _made_issues(draft: Draft) -> Iterator[Issue]:
 
 def _refused(code: str, refused: Refused) -> Issue:
     return Issue(code, refused.kind.value, f"{code}: {refused.text}")
+
+
+def _no_password(code: str) -> Issue:
+    text = f"{code}: a password cannot be empty or hold a NUL"
+    return Issue(code, RefusedKind.WRONG_FORMAT.value, text)
 
 
 def _null(code: str) -> Issue:

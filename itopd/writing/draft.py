@@ -21,13 +21,14 @@ class Draft:
 
     __slots__ = (
         *("_append", "asked", "base", "changes", "entries", "given", "hooked", "id", "item", "layout", "now"),
-        *("problems", "unique"),
+        *("problems", "unique", "wanted"),
     )
 
     def __init__(
         self,
         layout: Layout,
         item: Item | None,
+        wanted: Mapping[str, Any],
         given: dict[str, Any],
         problems: dict[str, Issue],
         base: Mapping[str, Any],
@@ -39,6 +40,8 @@ class Draft:
         self.item = item
         """``None`` for a creation."""
         self.id = 0 if item is None else item.id
+        self.wanted = wanted
+        """What the intent says, word for word."""
         self.given = given
         self.entries = {
             code: value for code, value in given.items() if type(value) is NewEntry and code not in problems

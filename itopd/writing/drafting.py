@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from typing import Any
 
-from itopd.attributes import LogEntry, StoredCaseLog, append_entry, sanitise_html
+from itopd.access import hash_password
+from itopd.attributes import LogEntry, PasswordHash, StoredCaseLog, append_entry, sanitise_html
 from itopd.clock import from_itop
 from itopd.datamodel import Model
 from itopd.errors import ItopdError
 from itopd.writing.checks import examine
 from itopd.writing.draft import Draft
-from itopd.writing.intents import Create, Delete, Intent, Issue, LinkSet, NewEntry, Pending, Update
+from itopd.writing.intents import Create, Delete, Intent, Issue, LinkSet, NewEntry, NewPassword, Pending, Update
 from itopd.writing.layout import Layout
 from itopd.writing.verdicts import Verdict, refused
 from itopd.writing.working import Item, Working
@@ -30,6 +31,8 @@ class Drafting:
         self._now = now
         self._tags = tags
         self._defaults: dict[str, dict[str, Any]] = {}
+        self._hashes: dict[tuple[int, str], tuple[Mapping[str, Any], PasswordHash]] = {}
+        """Hashes by the values of an intent (their identity, kept alive here) and attribute: hashing is slow."""
 
     def item(self, intent: Update | Delete) -> Item | None:
         """Return the object that an intent is about, as far as it is loaded and of the class that the intent names."""
@@ -56,7 +59,7 @@ class Drafting:
 
     def _draft(self, layout: Layout, item: Item | None, values: Mapping[str, Any], base: Mapping[str, Any]) -> Draft:
         given, problems = self.resolved(layout, values), examine(layout, values)
-        return Draft(layout, item, given, problems, base, self._now, self._append)
+        return Draft(layout, item, values, given, problems, base, self._now, self._append)
 
     def _append(self, log: StoredCaseLog, entry: NewEntry) -> StoredCaseLog:
         """Return a case log with an entry on top; one that says nothing leaves it as it is."""
@@ -70,12 +73,25 @@ class Drafting:
         return append_entry(log, LogEntry(body, author, str(user_id or ""), instant, entry.format), zone)
 
     def resolved(self, layout: Layout, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the values but link sets, with ids for pending keys as far as known, 0 for the others."""
-        return {
-            code: self._stands_for(value, layout.keys[code]) if type(value) is Pending else value
-            for code, value in values.items()
-            if type(value) is not LinkSet
-        }
+        """Return the values but link sets, passwords hashed, with ids for pending keys as far as known, else 0."""
+        given: dict[str, Any] = {}
+        for code, value in values.items():
+            if type(value) is Pending:
+                given[code] = self._stands_for(value, layout.keys[code])
+            elif type(value) is NewPassword:
+                given[code] = self._hashed(values, code)
+            elif type(value) is not LinkSet:
+                given[code] = value
+        return given
+
+    def _hashed(self, values: Mapping[str, Any], code: str) -> PasswordHash:
+        """Return the hash of the password among an intent's values; none for what cannot be one, which is refused."""
+        known = self._hashes.get((id(values), code))
+        if known is None:
+            text = values[code].text
+            made = PasswordHash(hash_password(text).encode()) if text and "\0" not in text else PasswordHash()
+            known = self._hashes[id(values), code] = (values, made)
+        return known[1]
 
     def knows(self, tag: Hashable) -> bool:
         """Return whether an earlier chunk or intent has dealt with the creation of a tag."""

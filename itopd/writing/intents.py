@@ -21,7 +21,7 @@ class Create:
     cls: str
     values: Mapping[str, Any]
     """Attribute code -> value as ``itopd.attributes`` defines it, or :class:`Pending` for a key, :class:`LinkSet`
-    for a link set, :class:`NewEntry` for a case log."""
+    for a link set, :class:`NewEntry` for a case log, :class:`NewPassword` for a hashed password."""
     tag: Hashable | None = None
     """Name under which later intents of the same call may refer to the new object; unique in the call."""
 
@@ -72,6 +72,13 @@ class NewEntry:
     author: str | None = None
     """``None``: the author and account of the :class:`Change`."""
     user_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassword:
+    """A password in clear text, as the value of an attribute that keeps its hash; the policy for passwords holds."""
+
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itopd.writing.checks import value_issues
 from itopd.writing.draft import Draft
 from itopd.writing.history import History
 from itopd.writing.ids import Ids
-from itopd.writing.intents import ChangedValue, Issue
+from itopd.writing.intents import ChangedValue, Issue, LinkSet
 from itopd.writing.links import LinkOperation, operations, removals
 from itopd.writing.participants import Voices
 from itopd.writing.protocols import Written
@@ -55,7 +55,10 @@ class Judge:
         if layout.metas:
             draft.derive()
         if not draft.new and not draft.changes and not draft.problems.keys() - layout.types.keys():
-            return Opinion(changes_nothing=True)
+            linked = any(type(value) is LinkSet for value in draft.wanted.values())
+            return Opinion(
+                [issue for hook in hooks for issue in hook.check(draft)] if linked else (), changes_nothing=True
+            )
         issues: list[Issue | Clash] = []
         warnings: list[Issue | Clash] = []
         for hook in hooks:
@@ -68,6 +71,9 @@ class Judge:
         issues += value_issues(draft, self.working)
         for veto in self.voices.vetoes:
             issues += veto(draft)
+        if not issues:
+            for hook in hooks:
+                warnings += hook.warn(draft)
         return Opinion(issues, warnings, keys)
 
     def apply(self, draft: Draft, opinion: Opinion, write_links: Callable[[], bool] = lambda: False) -> Verdict:
@@ -77,11 +83,11 @@ class Judge:
         what they leave in the history comes before what the object itself does (§8.3, §8.4).
         """
         cls = draft.layout.cls
-        if opinion.changes_nothing:
-            return Verdict("updated" if write_links() else "unchanged", cls.name, draft.id)
         if opinion.issues:
             id_ = draft.id if not draft.new else 0
             return Verdict("refused", cls.name, id_, issues=opinion.issues, warnings=opinion.warnings)
+        if opinion.changes_nothing:
+            return Verdict("updated" if write_links() else "unchanged", cls.name, draft.id)
         if not draft.id:
             draft.id = self.ids.take(cls.root)
         for rule, key in opinion.keys:

@@ -51,6 +51,11 @@ class Draft(Protocol):
         """What the caller asked to set, keys resolved to ids."""
         ...
 
+    @property
+    def wanted(self) -> Mapping[str, Any]:
+        """The same word for word: with link sets, passwords in clear text, keys to pending objects."""
+        ...
+
     def value(self, code: str) -> Any:  # noqa: ANN401 - attribute values are of many types
         """Return the value an attribute would have."""
         ...
@@ -191,6 +196,11 @@ class Hooks:
 
     def check(self, draft: Draft) -> Sequence[Issue]:
         """Return reasons to refuse."""
+        _ = draft
+        return ()
+
+    def warn(self, draft: Draft) -> Sequence[Issue]:
+        """Return what the caller should know of a write that is accepted."""
         _ = draft
         return ()
 

@@ -20,7 +20,7 @@ from itopd.database import Database
 from itopd.datamodel import Attribute, bundled_model
 from itopd.objects import find
 from itopd.rules import ITOP
-from itopd.writing import Change, Create, Delete, Intent, LinkSet, NewEntry, Outcome, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, LinkSet, NewEntry, NewPassword, Outcome, Update, Writer
 from tests.golden.dbdiff import Json, compare, given_ids
 from tests.golden.harness import Difference, Vector, check_equal, replays
 from tests.golden.sample import golden_sample
@@ -45,18 +45,10 @@ _LINKED = re.compile(r"\w+: (.+) is already linked to \w+: (.+), duplicates are 
 _GIVEN = re.compile(r"@given:\w+#\d+")
 _MODES = {"manual": 1, "deleted": 2}
 """iTop's numbers for what becomes of an object of a deletion plan."""
-_LATER = frozenset({HistoryKind.ONE_WAY_PASSWORD})
-"""Kinds of attributes whose values are not plain: their writing comes with a later issue."""
 
 
 def _is_plain(operation: Json) -> bool:
-    if operation["op"] in {"delete", "plan"}:
-        return True
-    if operation["op"] not in {"create", "update"}:
-        return False
-    cls = bundled_model()[operation.get("class") or operation["object"]["class"]]
-    attributes = [cls.attribute(code) for code in operation["fields"]]
-    return not any(not a.is_link_set and bind(a).history in _LATER for a in attributes)
+    return operation["op"] in {"create", "update", "delete", "plan"}
 
 
 def _is_ours(vector: Vector) -> bool:
@@ -172,6 +164,8 @@ def _value(database: Database, connection: sa.Connection, cls: str, code: str, f
     kind = bind(database.model[cls].attribute(code))
     if kind.history is HistoryKind.CASE_LOG:
         return NewEntry(str(field))
+    if kind.history is HistoryKind.ONE_WAY_PASSWORD:
+        return NewPassword(str(field))
     if field is None:
         return kind.null
     try:

@@ -33,6 +33,8 @@ def add_user(
         connection.execute(database.table(name).insert().values(**values))
 
     insert("User", id=user_id, contactid=contact, login=login, language=language, status=status, finalclass=cls)
+    if "UserInternal" in database.model[cls].lineage:
+        insert("UserInternal", id=user_id, finalclass=cls)
     if cls == "UserLocal":
         insert("UserLocal", id=user_id, password_hash=stored.encode(), password_salt=salt.encode())
     for profile_id in profiles:
