@@ -39,7 +39,7 @@ def import_csv(watch: Stopwatch, place: Place, path: Path, outcome: str) -> int:
 
 
 def create_persons(watch: Stopwatch, place: Place, path: Path) -> int:
-    """Create the persons of a file through the writer alone, without numbers, so that nobody is there already."""
+    """Create the persons of a file through the writer alone, namesakes without numbers of those imported."""
     with _application(place) as application, path.open(newline="", encoding="utf-8") as file:
         organizations = _organizations(application)
         codes = ("name", "first_name", "email", "phone", "employee_number", "function", "org_id")
@@ -47,7 +47,10 @@ def create_persons(watch: Stopwatch, place: Place, path: Path) -> int:
         next(rows)
         with watch:
             intents = (
-                Create("Person", dict(zip(codes, (*row[:4], "", row[5], organizations[row[6]]), strict=True)))
+                Create(
+                    "Person",
+                    dict(zip(codes, (f"{row[0]} II", *row[1:4], "", row[5], organizations[row[6]]), strict=True)),
+                )
                 for row in rows
             )
             return _write(application, intents, "created")

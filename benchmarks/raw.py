@@ -60,7 +60,7 @@ def import_csv(watch: Stopwatch, place: Place, path: Path) -> int:
 
 
 def create_persons(watch: Stopwatch, place: Place, path: Path) -> int:
-    """Insert each person of a file without a number, with its history."""
+    """Insert a namesake without number of each person of a file, with its history."""
     with closing(_connect(place)) as connection, path.open(newline="", encoding="utf-8") as file:
         cursor = connection.cursor()
         cursor.execute("SELECT name, id FROM organization")
@@ -68,7 +68,7 @@ def create_persons(watch: Stopwatch, place: Place, path: Path) -> int:
         reader = csv.reader(file)
         next(reader)
         with watch:
-            rows = ((*row[:4], "", row[5], organizations[row[6]]) for row in reader)
+            rows = ((f"{row[0]} II", *row[1:4], "", row[5], organizations[row[6]]) for row in reader)
             change, done = _insert_change(cursor, place), 0
             while chunk := list(islice(rows, CHUNK)):
                 _insert_persons(cursor, place, chunk, change)
