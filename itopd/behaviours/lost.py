@@ -23,16 +23,11 @@ _TICKET: Final = "the links of the impact analysis; its stop watches do not run"
 
 _BY_CLASS: Final[Mapping[str, str]] = {
     # class that has the hooks in iTop -> what they do
-    "Attachment": "creation_date, user_id, contact_id",
-    "BulkExportResult": "user_id",
     "EventIssue": "page, arguments and user of the web request",
     "Person": "the refusal of another organization for the person of a portal user who does not see that one",
     "Query": "the protection of its counters of exports",
     "SynchroDataSource": "its attribute definitions, its table of replicas, the check of its rules",
-    "TagSetFieldData": "the refusal of another code while the tag is in use",
     "Ticket": _TICKET,
-    "TriggerOnObject": "the check of its filter; the text of its complement",
-    "TriggerOnObjectUpdate": "the check of its target_attcodes",
     "URP_Profiles": "the protection of its read-only attributes",
     "URP_UserOrg": _GRANT,
     "URP_UserProfile": _GRANT,

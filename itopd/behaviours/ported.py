@@ -31,7 +31,13 @@ PORTED: Final[Ported] = {
     "AsyncTask": frozenset({"OnInsert"}),  # CreationInstant
     "CMDBChangeOp": frozenset({"OnInsert"}),  # names the current change: itopd's history does, nobody else may write it
     "lnkConnectableCIToNetworkDevice": frozenset({"AfterInsert", "AfterUpdate", "AfterDelete"}),  # NetworkLinkTwin
-    "TagSetFieldData": frozenset({"ComputeValues", "DoCheckToWrite", "DoCheckToDelete"}),  # TagRules, TagInUse
+    "TagSetFieldData": frozenset(
+        {"ComputeValues", "OnUpdate", "DoCheckToWrite", "GetAttributeFlags", "DoCheckToDelete"}  # TagRules, TagInUse
+    ),
+    "TriggerOnObject": frozenset({"ComputeValues", "DoCheckToWrite"}),  # TriggerTarget
+    "TriggerOnObjectUpdate": frozenset({"ComputeValues"}),  # TriggerTarget
+    "Attachment": frozenset({"DBInsertNoReload"}),  # AttachmentOrigin
+    "BulkExportResult": frozenset({"ComputeValues"}),  # ExportOwner
     "Action": frozenset({"AfterInsert", "AfterUpdate"}),  # a message of the user interface
     "ActionEmail": frozenset({"DoCheckToWrite"}),  # a warning of the user interface
     "InlineImage": frozenset({"AfterInsert", "AfterUpdate", "AfterDelete"}),  # traces

@@ -24,11 +24,10 @@ class TagRules:
     classes = frozenset({_ROOT})
 
     def prepare(self, present: Present, drafts: Sequence[Draft]) -> Hooks:
-        """Load the tags that have a code or a label of the drafts."""
-        for code in _UNIQUE:
-            values = sorted({draft.value(code) for draft in drafts})
-            present.load(_ROOT, [id_ for ids in present.find(_ROOT, (code,), [(v,) for v in values]) for id_ in ids])
-        return _Tags(present)
+        """Load the tags that have a code or a label of the drafts; read which are in use where a code changes."""
+        tags = _Tags(present)
+        tags.look_up(drafts)
+        return tags
 
 
 class TagInUse:
@@ -66,6 +65,18 @@ def _in_use(present: Present, owner: str, attribute: str) -> frozenset[str]:
 class _Tags(Hooks):
     def __init__(self, present: Present) -> None:
         self._present = present
+        self._used: dict[tuple[str, str], frozenset[str]] = {}
+
+    def look_up(self, drafts: Sequence[Draft]) -> None:
+        present = self._present
+        for code in _UNIQUE:
+            values = sorted({draft.value(code) for draft in drafts})
+            present.load(_ROOT, [id_ for ids in present.find(_ROOT, (code,), [(v,) for v in values]) for id_ in ids])
+        for draft in drafts:
+            if not draft.new and draft.changed("code"):
+                place = (draft.before("obj_class"), draft.before("obj_attcode"))
+                if place not in self._used:
+                    self._used[place] = _in_use(present, *place)
 
     def compute(self, draft: Draft) -> None:
         named = _CLASS.fullmatch(draft.cls.name)
@@ -81,6 +92,11 @@ class _Tags(Hooks):
             issues.append(Issue("code", "tag_code", text))
         if not label or "|" in label:
             issues.append(Issue("label", "tag_label", f"label: [{label}] must not be empty nor hold '|'"))
+        if not draft.new and draft.changed("code"):
+            place, before = (draft.before("obj_class"), draft.before("obj_attcode")), draft.before("code")
+            if before in self._used.get(place, ()):
+                text = f"code: the tag '{before}' is in use in {place[1]} of objects of class {place[0]}"
+                issues.append(Issue("code", "tag_in_use", text))
         same_set = {attribute: draft.value(attribute) for attribute in ("obj_class", "obj_attcode")}
         for attribute in _UNIQUE:
             value = draft.value(attribute)
