@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import sqlalchemy as sa
@@ -149,8 +150,11 @@ class ParentLogs:
 class _Copies(Hooks):
     def __init__(self, present: Present) -> None:
         self._present = present
-        self._given: set[tuple[int, str, int]] = set()
-        """Entry, class and id of tickets that have it: parents may form a circle."""
+        self._rounds: dict[int, tuple[NewEntry, set[int]]] = {}
+        """Identity of a copy on its way down -> the copy, ids of the tickets that have handed it on.
+
+        Parents may form a circle. A caller may use one entry for both logs, or in several writes: each makes a round.
+        """
 
     def look_up(self, drafts: Sequence[Draft]) -> None:
         """Load the children of tickets with new entries, and theirs, level by level."""
@@ -175,14 +179,22 @@ class _Copies(Hooks):
             return ()
         copies: list[Intent] = []
         for code, entry in _new_entries(draft, _LOGS):
-            self._given.add((id(entry), draft.cls.name, draft.id))
+            copy, passed = self._round(entry)
+            passed.add(draft.id)
             for child, key in _children_of(draft.cls.name):
                 copies += [
-                    Update(child, id_, {code: entry})
+                    Update(child, id_, {code: copy})
                     for id_ in self._present.matching(child, {key: draft.id})
-                    if (id(entry), child, id_) not in self._given
+                    if id_ not in passed
                 ]
         return copies
+
+    def _round(self, entry: NewEntry) -> tuple[NewEntry, set[int]]:
+        """Return the round that an entry belongs to; one that is no copy made here begins its own."""
+        if id(entry) in self._rounds:
+            return self._rounds[id(entry)]
+        copy = replace(entry)
+        return self._rounds.setdefault(id(copy), (copy, set()))
 
 
 def _children_of(cls: str) -> Iterable[tuple[str, str]]:

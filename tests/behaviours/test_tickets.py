@@ -199,3 +199,29 @@ def test_a_thousand_tickets_cost_as_many_statements_as_one(sample: Database, con
 
     cost(1)
     assert cost(1000) <= cost(10) + 8
+
+
+def test_one_entry_in_both_logs_reaches_both_logs_of_all_below(sample: Database, connection: sa.Connection) -> None:
+    top, *below = write(
+        *(sample, connection, ticket(tag="top"), ticket(tag="child", parent_request_id=Pending("top"))),
+        ticket(parent_request_id=Pending("child")),
+    )
+    entry = NewEntry("news")
+    write(sample, connection, Update("UserRequest", top.id, {"public_log": entry, "private_log": entry}))
+    for one in below:
+        row = values(sample, connection, one)
+        assert [len(entries(row[code])) for code in ("public_log", "private_log")] == [1, 1]
+
+
+def test_one_entry_written_twice_is_copied_twice(sample: Database, connection: sa.Connection) -> None:
+    top, child = write(sample, connection, ticket(tag="top"), ticket(parent_request_id=Pending("top")))
+    (order,) = write(
+        *(sample, connection),
+        Create("WorkOrder", {"name": "W", "ticket_id": top.id, "description": "d", "team_id": 37}),
+    )
+    entry = NewEntry("again")
+    write(sample, connection, *[Update("UserRequest", top.id, {"public_log": entry})] * 2)
+    write(sample, connection, *[Update("WorkOrder", order.id, {"log": entry})] * 2)
+    for one in (top, child):
+        row = values(sample, connection, one)
+        assert [len(entries(row[code])) for code in ("public_log", "private_log")] == [2, 2]
