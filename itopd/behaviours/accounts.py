@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import sqlalchemy as sa
+
 from itopd.access import ADMINISTRATOR, policy_problem
 from itopd.datamodel import Class
 from itopd.settings import Settings
@@ -37,9 +39,10 @@ class _Accounts(Hooks):
         self._present = present
         self._me = present.change.user_id
         self._administers = _administers(present)
+        self._parents: dict[int, int] | None = None
 
     def look_up(self, drafts: Sequence[Draft]) -> None:
-        """Three statements at most, whatever the number of drafts."""
+        """Load accounts, grants, contacts and where organizations stand: statements whose number is constant."""
         present = self._present
         logins = sorted({draft.value("login") for draft in drafts if draft.new or draft.changed("login")})
         found = present.find(_USER, ("login",), [(login,) for login in logins])
@@ -48,6 +51,11 @@ class _Accounts(Hooks):
         for link in (_PROFILE, _ORGANIZATION):
             grants = present.find(link, ("userid",), stored)
             present.load(link, [id_ for ids in grants for id_ in ids])
+        limited = [draft for draft in drafts if _limits(draft)]
+        if limited:
+            present.load("Person", sorted({draft.value("contactid") for draft in limited} - {0}), ("org_id",))
+            if self._parents is None:
+                self._parents = _parents(present)
 
     def check(self, draft: Draft) -> Sequence[Issue]:
         issues: list[Issue] = []
@@ -61,7 +69,32 @@ class _Accounts(Hooks):
             issues.append(Issue(_PROFILES, "no_profile", text))
         if not draft.new:
             issues += self._of_oneself(draft)
+        if _limits(draft) and not self._sees_itself(draft):
+            text = "the allowed organizations must include that of the contact, or one above it"
+            issues.append(Issue(_ORGANIZATIONS, "own_organization", text))
         return issues
+
+    def _sees_itself(self, draft: Draft) -> bool:
+        """Return whether an account that is limited to some organizations may see that of its contact."""
+        allowed = self._granted(draft, _ORGANIZATION, _ORGANIZATIONS, "allowed_org_id")
+        contact = draft.value("contactid")
+        if not allowed or not contact or self._present.final_class("Person", contact) is None:
+            return True
+        if ADMINISTRATOR in self._granted(draft, _PROFILE, _PROFILES, "profileid"):
+            return True
+        organization, above = self._present.value("Person", contact, "org_id"), set[int]()
+        while organization and organization not in above:
+            above.add(organization)
+            organization = self._parent(organization)
+        return not above.isdisjoint(allowed)
+
+    def _parent(self, organization: int) -> int:
+        """Return what an organization is below, as the chunk leaves it; 0 for one at the top."""
+        try:
+            parent: int = self._present.value("Organization", organization, "parent_id")
+        except KeyError:  # not of this chunk: as it is stored
+            parent = (self._parents or {}).get(organization, 0)
+        return parent
 
     def _of_oneself(self, draft: Draft) -> list[Issue]:
         mine = bool(self._me) and draft.id == self._me
@@ -170,6 +203,17 @@ class OwnAccount:
         me = present.change.user_id
         issue = Issue(None, "own_account", "You are not allowed to delete this object")
         return {id_: Doom(issues=(issue,)) for id_ in ids if me and id_ == me}
+
+
+def _limits(draft: Draft) -> bool:
+    """Return whether a write may bring an account out of sight of its own organization."""
+    return _ORGANIZATIONS in draft.wanted or _PROFILES in draft.wanted or draft.changed("contactid")
+
+
+def _parents(present: Present) -> dict[int, int]:
+    """Return what each stored organization is below; one statement."""
+    table = present.database.table("Organization")
+    return {row.id: row.parent_id for row in present.connection.execute(sa.select(table.c.id, table.c.parent_id))}
 
 
 def _administers(present: Present) -> bool:

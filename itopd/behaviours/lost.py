@@ -11,14 +11,7 @@ from typing import Final
 
 from itopd.datamodel import Class
 
-_ACCOUNT: Final = (
-    "the rules of accounts: a unique login, at least one profile, the password policy, only administrators manage "
-    "administrators (for single accounts 'itopd user' does all of that)"
-)
-_GRANT: Final = (
-    "the rule that nobody grants the profile Administrator or organizations without having them (for single accounts "
-    "'itopd user add' does that)"
-)
+_ACCOUNT: Final = "the refusal of any change while demo_mode is on (for single accounts 'itopd user' does that)"
 _TICKET: Final = "the links of the impact analysis; its stop watches do not run"
 
 _BY_CLASS: Final[Mapping[str, str]] = {
@@ -29,10 +22,7 @@ _BY_CLASS: Final[Mapping[str, str]] = {
     "SynchroDataSource": "its attribute definitions, its table of replicas, the check of its rules",
     "Ticket": _TICKET,
     "URP_Profiles": "the protection of its read-only attributes",
-    "URP_UserOrg": _GRANT,
-    "URP_UserProfile": _GRANT,
     "User": _ACCOUNT,
-    "UserLocal": _ACCOUNT,
 }
 _BY_HOOK: Final[Mapping[str, str]] = {
     "OnInsert": "values that it completes before a creation",

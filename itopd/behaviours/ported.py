@@ -43,8 +43,10 @@ PORTED: Final[Ported] = {
     "InlineImage": frozenset({"AfterInsert", "AfterUpdate", "AfterDelete"}),  # traces
     "Person": frozenset({"GetAttributeFlags", "CheckToDelete"}),  # demonstration mode
     "URP_Profiles": frozenset({"AfterInsert", "AfterUpdate", "OnDelete", "AfterDelete"}),  # a cache; FixedProfile
-    "URP_UserProfile": frozenset({"AfterInsert", "AfterUpdate"}),
-    "URP_UserOrg": frozenset({"AfterInsert", "AfterUpdate"}),
+    "User": frozenset({"DoCheckToWrite"}),  # Accounts
+    "UserLocal": frozenset({"DoCheckToWrite", "OnInsert", "OnUpdate", "GetAttributeFlags"}),  # Accounts, LocalPassword
+    "URP_UserProfile": frozenset({"OnInsert", "OnUpdate", "AfterInsert", "AfterUpdate"}),  # Grants; a cache
+    "URP_UserOrg": frozenset({"OnInsert", "OnUpdate", "AfterInsert", "AfterUpdate"}),  # RightsGuard; a cache
 }
 _OF_DELETIONS: Final = frozenset({"OnDelete", "AfterDelete", "DBDelete", "DoCheckToDelete", "CheckToDelete"})
 _OF_FORMS: Final = frozenset({"PrefillCreationForm"})

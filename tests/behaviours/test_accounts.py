@@ -17,7 +17,7 @@ from itopd.database import Database
 from itopd.errors import AccessDenied, ModelError
 from itopd.objects import fetch
 from itopd.rules import ITOPD
-from itopd.writing import Change, Create, Delete, Intent, LinkSet, NewPassword, Outcome, Update, Writer
+from itopd.writing import Change, Create, Delete, Intent, LinkSet, NewPassword, Outcome, Pending, Update, Writer
 
 CLOCK = FixedClock(datetime(2026, 7, 1, 12, 0, tzinfo=UTC))
 ADMIN, PORTAL, CONFIGURATION, PERSON, DEMO = 1, 2, 3, 2, 3
@@ -115,14 +115,39 @@ def test_an_account_keeps_a_profile(sample: Database, connection: sa.Connection)
 
 
 def test_what_is_missing_is_said(sample: Database, connection: sa.Connection) -> None:
+    (person,) = write(sample, connection, Create("Person", {"name": "p", "first_name": "q", "org_id": DEMO}))
     organizations = LinkSet(add=({"allowed_org_id": DEMO},))
     bare, whole, boss = write(
         *(sample, connection, account("bare")),
-        account("whole", contactid=PERSON, allowed_org_list=organizations),
+        account("whole", contactid=person.id, allowed_org_list=organizations),
         account("boss", contactid=PERSON, profiles=(ADMIN,)),
     )
     told = [[warning.kind for warning in outcome.warnings] for outcome in (bare, whole, boss)]
     assert told == [["no_contact", "no_organization"], [], []]
+
+
+def test_an_account_sees_the_organization_of_its_contact(sample: Database, connection: sa.Connection) -> None:
+    table = sample.table("Organization")
+    top, below = write(
+        *(sample, connection, Create("Organization", {"name": "Top"}, tag="t")),
+        Create("Organization", {"name": "Below", "parent_id": Pending("t")}),
+    )
+    assert connection.execute(sa.select(table.c.parent_id).where(table.c.id == below.id)).scalar_one() == top.id
+    (person,) = write(sample, connection, Create("Person", {"name": "p", "first_name": "q", "org_id": below.id}))
+
+    def limited(login: str, organization: int, *profiles: int) -> Create:
+        organizations = LinkSet(add=({"allowed_org_id": organization},))
+        given = {"contactid": person.id, "allowed_org_list": organizations}
+        return account(login, profiles=profiles or (CONFIGURATION,), **given)
+
+    own, above, elsewhere, boss = write(
+        *(sample, connection, limited("own", below.id), limited("above", top.id), limited("elsewhere", DEMO)),
+        limited("boss", DEMO, ADMIN),
+    )
+    assert [kinds(outcome) for outcome in (own, above, elsewhere, boss)] == [[], [], ["own_organization"], []]
+    away = Update("Organization", below.id, {"parent_id": 0})
+    moved, late = write(sample, connection, away, limited("late", top.id))
+    assert (moved.status, kinds(late)) == ("updated", ["own_organization"])
 
 
 def test_nobody_locks_itself_out(sample: Database, connection: sa.Connection) -> None:

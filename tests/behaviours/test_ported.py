@@ -79,15 +79,15 @@ def test_the_refusal_says_what_would_be_lost_for_every_class_and_the_line_that_a
     database: Database,
 ) -> None:
     ticket = Create("UserRequest", {"title": "t", "description": "d", "org_id": 1})
-    grant = Create("URP_UserProfile", {"userid": 1, "profileid": 3})
+    person = Create("Person", {"name": "n", "first_name": "f", "org_id": 1})
     with pytest.raises(RefusedError) as refusal, database.write() as connection:
-        writer(database, "Change").write(connection, [ticket, grant], Change("a test"))
+        writer(database, "Change").write(connection, [ticket, person], Change("a test"))
     lines = refusal.value.message.split("\n")
-    assert lines[0].startswith("writing to UserRequest, URP_UserProfile is refused: ")
+    assert lines[0].startswith("writing to UserRequest, Person is refused: ")
     assert lines[1].startswith("  UserRequest: ")
     assert "the links of the impact analysis; its stop watches do not run" in lines[1]
-    assert lines[2].endswith("(OnInsert, OnUpdate of URP_UserProfile)")
-    assert lines[-1] == "  allow_unported = Change, UserRequest, URP_UserProfile"
+    assert lines[2].endswith("(RegisterEventListeners of Person)")
+    assert lines[-1] == "  allow_unported = Change, UserRequest, Person"
 
 
 def test_what_a_hook_of_an_extension_does_is_told_by_its_name() -> None:
@@ -108,13 +108,16 @@ def test_every_hook_that_a_model_may_name_has_a_text() -> None:
 
 
 def test_an_operation_that_does_the_work_of_hooks_itself_may_write(database: Database) -> None:
-    grant = Create("URP_UserProfile", {"userid": 1, "profileid": 3})
+    person = Create("Person", {"name": "n", "first_name": "f", "org_id": 1})
     guard = UnportedGuard(database.model, ())
-    for performed, written in (({"URP_UserProfile": frozenset({"OnInsert"})}, False), (PERFORMED, True)):
+    for performed, written in (
+        ({"Person": frozenset({"OnInsert"})}, False),
+        ({"Person": frozenset({"RegisterEventListeners"})}, True),
+    ):
         writer_ = Writer(database, CLOCK, ITOPD, guards=[guard.performing(performed)], behaviours=BEHAVIOURS)
-        refused = nullcontext() if written else pytest.raises(RefusedError, match=r"OnUpdate of URP_UserProfile")
+        refused = nullcontext() if written else pytest.raises(RefusedError, match=r"RegisterEventListeners of Person")
         with refused, database.write() as connection:
-            writer_.write(connection, [grant], Change("a test"))
+            writer_.write(connection, [person], Change("a test"))
 
 
 def test_what_the_operations_on_accounts_do_themselves_is_all_that_their_classes_have() -> None:

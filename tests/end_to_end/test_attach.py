@@ -461,7 +461,7 @@ def test_accounts_are_kept_though_importing_them_is_refused(itop: Itop) -> None:
         "import", "--class=UserLocal", f"--csvfile={rows}", "--no_localize=1", "--reconciliationkeys=login"
     )
     assert refused.code == 69, refused
-    assert "the rules of accounts: a unique login" in refused.err
+    assert "the refusal of any change while demo_mode is on" in refused.err
     assert refused.err.endswith("\n  allow_unported = UserLocal\n")
 
 
