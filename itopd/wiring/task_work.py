@@ -12,6 +12,7 @@ from typing import Final
 
 from itopd.access import account_of
 from itopd.backups import Pace
+from itopd.behaviours import behaviours_of
 from itopd.heartbeat import TaskContext
 from itopd.settings import Settings
 from itopd.state import StateStore
@@ -74,7 +75,14 @@ def _exec_async_task(settings: Settings, context: TaskContext) -> str:
 def _check_stop_watch_thresholds(settings: Settings, context: TaskContext) -> str:
     with _opened(settings, context) as (application, _, work):
         return check_stop_watch_thresholds(
-            work, writer_of(application.database, application.rules, application.clock), EFFECTS
+            work,
+            writer_of(
+                application.database,
+                application.rules,
+                application.clock,
+                behaviours=behaviours_of(application.settings),
+            ),
+            EFFECTS,
         )
 
 
