@@ -160,7 +160,7 @@ class _Copies(Hooks):
         """Load the children of tickets with new entries, and theirs, level by level."""
         level: dict[str, set[int]] = defaultdict(set)
         for draft in drafts:
-            if not draft.new and any(True for _ in _new_entries(draft, _LOGS)):
+            if any(True for _ in _new_entries(draft, _LOGS)):
                 level[draft.cls.name].add(draft.id)
         seen: dict[str, set[int]] = defaultdict(set)
         while any(level.values()):
@@ -175,8 +175,6 @@ class _Copies(Hooks):
                 self._present.load(child, sorted(ids), _LOGS)
 
     def follow(self, draft: Draft) -> Sequence[Intent]:
-        if draft.new:
-            return ()
         copies: list[Intent] = []
         for code, entry in _new_entries(draft, _LOGS):
             copy, passed = self._round(entry)
@@ -220,8 +218,8 @@ class _ToTicket(Hooks):
 
 
 def _new_entries(draft: Draft, codes: Sequence[str]) -> Iterator[tuple[str, NewEntry]]:
-    """Yield the entries that the caller adds to these logs."""
-    for code in codes:
+    """Yield the entries that an update adds to these logs: what an object is created with is copied nowhere."""
+    for code in () if draft.new else codes:
         entry = draft.given.get(code)
         if isinstance(entry, NewEntry):
             yield code, entry

@@ -171,7 +171,10 @@ def test_the_log_of_a_work_order_is_that_of_its_ticket_too(sample: Database, con
         sample,
         connection,
         *(
-            Create("WorkOrder", {"name": "W", "ticket_id": of.id, "description": "d", "team_id": 37})
+            Create(
+                "WorkOrder",
+                {"name": "W", "ticket_id": of.id, "description": "d", "team_id": 37, "log": NewEntry("not copied")},
+            )
             for of in (two, one)
         ),
     )
